@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+/// Settings of every Swift target: Swift 6 mode with the upcoming features the code is written for.
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Targets that hold no ring, no mapped memory and no C: every unsafe expression is spelled out.
+let safeSettings: [SwiftSetting] = swiftSettings + [.strictMemorySafety()]
+
+let package = Package(
+    name: "HTTPRing",
+    products: [
+        .library(name: "HTTPRing", targets: ["HTTPRing"]),
+        .library(name: "HTTPFeatures", targets: ["HTTPFeatures"]),
+        .library(name: "HTTPTestServer", targets: ["HTTPTestServer"]),
+        .executable(name: "testapp", targets: ["testapp"]),
+        .executable(name: "hello", targets: ["hello"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "CLinux", linkerSettings: [.linkedLibrary("uring")]),
+        .target(name: "IORing", dependencies: ["CLinux"], swiftSettings: swiftSettings),
+        .target(name: "HTTPWire", swiftSettings: safeSettings),
+        .target(name: "URLPrefixes", swiftSettings: safeSettings),
+        .target(
+            name: "ResponseCache",
+            dependencies: [
+                "HTTPWire",
+                .product(name: "HashTreeCollections", package: "swift-collections"),
+            ],
+            swiftSettings: safeSettings
+        ),
+        .target(
+            name: "HTTPFeatures",
+            dependencies: ["HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: safeSettings
+        ),
+        .target(
+            name: "HTTPEngine",
+            dependencies: ["IORing", "HTTPWire", "URLPrefixes", "ResponseCache", "HTTPFeatures"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "HTTPRing",
+            dependencies: [
+                "HTTPEngine", "HTTPFeatures", "HTTPWire", "URLPrefixes",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "HTTPTestServer",
+            dependencies: ["HTTPFeatures", "HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: safeSettings
+        ),
+        .executableTarget(name: "hello", dependencies: ["HTTPRing"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "testapp",
+            dependencies: [
+                "HTTPRing",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+        .testTarget(name: "URLPrefixesTests", dependencies: ["URLPrefixes"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+        .testTarget(name: "ResponseCacheTests", dependencies: ["ResponseCache"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+        .testTarget(name: "IORingTests", dependencies: ["IORing"], swiftSettings: swiftSettings),
+    ]
+)
