@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The peer's message was wrong; thrown from body reads, and an application may throw it too.
+///
+/// Where it leaves a handler before the response has started, the client gets `statusCode`.
+public struct BadHTTPRequestError: Error, Sendable, CustomStringConvertible {
+    /// The status to answer with, 400 to 499.
+    public let statusCode: Int
+    /// What was wrong, for logs; never sent to the client.
+    public let description: String
+
+    /// Makes an error.
+    public init(statusCode: Int, _ description: String) {
+        self.statusCode = statusCode
+        self.description = description
+    }
+}
+
+/// The connection ended under a request.
+public struct HTTPConnectionError: Error, Sendable, CustomStringConvertible {
+    /// What ended it, for logs.
+    public let description: String
+
+    /// Makes an error.
+    public init(_ description: String) { self.description = description }
+}
+
+/// The application used a response in a way its message does not allow.
+public struct HTTPResponseError: Error, Sendable, CustomStringConvertible {
+    /// What was wrong; more may be added.
+    public struct Code: Sendable, Hashable {
+        let rawValue: String
+        /// The response had started, so its status and fields are fixed.
+        public static let alreadyStarted = Code(rawValue: "the response has already started")
+        /// The response was complete.
+        public static let alreadyCompleted = Code(rawValue: "the response is already complete")
+        /// More was written than `Content-Length` announced.
+        public static let contentLengthExceeded = Code(
+            rawValue: "more bytes written than the Content-Length field announced")
+        /// The handler ended with less written than `Content-Length` announced.
+        public static let contentLengthNotReached = Code(
+            rawValue: "fewer bytes written than the Content-Length field announced")
+        /// The status has no content: 1xx, 204, 205, 304.
+        public static let bodyNotAllowed = Code(rawValue: "a response with this status has no content")
+        /// The file can't be opened or read, or is shorter than asked for.
+        public static let fileUnavailable = Code(rawValue: "the file is not available")
+        /// The request can't be upgraded.
+        public static let notUpgradable = Code(rawValue: "this request cannot be upgraded")
+        /// A status code, field name or value that HTTP does not allow.
+        public static let invalidHead = Code(rawValue: "the status or a field is not valid")
+    }
+
+    /// What was wrong.
+    public let code: Code
+    /// More about it, or empty.
+    public let detail: String
+
+    /// Makes an error.
+    public init(_ code: Code, _ detail: String = "") {
+        self.code = code
+        self.detail = detail
+    }
+
+    /// The code in words, with the detail.
+    public var description: String { detail.isEmpty ? code.rawValue : "\(code.rawValue): \(detail)" }
+}
