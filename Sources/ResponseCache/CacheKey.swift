@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What names a cached response: scheme, port, local address, host and request-target.
+///
+/// The path and the query count as the client wrote them: two spellings of one path are two keys.
+/// The hash is Swift's, seeded anew in each process, so a peer cannot aim for collisions. The
+/// content codings of one URL are variants below its key (`CacheVariants`).
+///
+/// One key can be refilled again and again with `assign`, which keeps its storage: a look-up
+/// then allocates nothing.
+///
+/// Source: HTTP Server API, response cache; the local address counts where the request was routed
+/// by it (`HTTP_REQUEST_FLAG_IP_ROUTED`).
+public struct CacheKey: Hashable, Sendable {
+    /// scheme, port (2), address length, host length (2), address, host, target; empty names nothing.
+    private(set) var bytes: [UInt8]
+
+    /// Makes a key that names nothing: it is never stored and never found.
+    public init() {
+        bytes = []
+    }
+
+    /// Makes a key; see `assign`.
+    public init(
+        isSecure: Bool,
+        port: UInt16,
+        localAddress: String = "",
+        host: String,
+        target: String
+    ) {
+        self.init()
+        assign(
+            isSecure: isSecure,
+            port: port,
+            localAddress: Array(localAddress.utf8).span,
+            host: Array(host.utf8).span,
+            target: Array(target.utf8).span
+        )
+    }
+
+    /// Refills the key, keeping its storage.
+    ///
+    /// - Parameters:
+    ///   - isSecure: Whether the scheme is `https`.
+    ///   - port: The port that the request came to.
+    ///   - localAddress: The IP literal of the prefix that the request was routed by, where that prefix
+    ///     is bound to an address; else empty.
+    ///   - host: The host of the request without its port, in any case.
+    ///   - target: Path and query as on the wire. An empty path counts as `/`.
+    /// - Returns: False if a part is too long for a key (65,535 bytes); the key then names nothing.
+    @discardableResult
+    public mutating func assign(
+        isSecure: Bool,
+        port: UInt16,
+        localAddress: Span<UInt8>,
+        host: Span<UInt8>,
+        target: Span<UInt8>
+    ) -> Bool {
+        bytes.removeAll(keepingCapacity: true)
+        guard localAddress.count <= 255, host.count <= 65_535, target.count <= 65_535 else { return false }
+        bytes.reserveCapacity(Self.prefixByteCount + localAddress.count + host.count + target.count + 1)
+        bytes.append(isSecure ? 1 : 0)
+        bytes.append(UInt8(truncatingIfNeeded: port >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: port))
+        bytes.append(UInt8(truncatingIfNeeded: localAddress.count))
+        bytes.append(UInt8(truncatingIfNeeded: host.count >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: host.count))
+        ByteOperations.append(localAddress, to: &bytes)
+        for index in host.indices {
+            bytes.append(ASCII.lowercased(host[index]))
+        }
+        if target.isEmpty || target[0] == UInt8(ascii: "?") {
+            bytes.append(UInt8(ascii: "/"))
+        }
+        ByteOperations.append(target, to: &bytes)
+        return true
+    }
+
+    /// Whether the key names nothing.
+    public var isEmpty: Bool { bytes.isEmpty }
+
+    /// Whether the scheme is `https`.
+    public var isSecure: Bool { bytes.first == 1 }
+
+    /// The port.
+    public var port: UInt16 {
+        isEmpty ? 0 : UInt16(bytes[1]) << 8 | UInt16(bytes[2])
+    }
+
+    /// The whole URL, as `show cachestate` prints it.
+    public var url: String {
+        guard !isEmpty else { return "" }
+        let host = String(decoding: bytes[hostRange], as: UTF8.self)
+        let target = String(decoding: bytes[targetRange], as: UTF8.self)
+        return "\(isSecure ? "https" : "http")://\(host):\(port)\(target)"
+    }
+
+    /// Compares two keys, byte by byte.
+    public static func == (left: Self, right: Self) -> Bool {
+        ByteOperations.equal(left.bytes, right.bytes)
+    }
+
+    /// Hashes the key.
+    public func hash(into hasher: inout Hasher) {
+        ByteOperations.hash(bytes, into: &hasher)
+    }
+
+    /// Bytes before the local address.
+    private static let prefixByteCount = 6
+
+    /// Where the local address is.
+    var addressRange: Range<Int> {
+        isEmpty ? 0..<0 : Self.prefixByteCount..<Self.prefixByteCount + Int(bytes[3])
+    }
+
+    /// Where the host is.
+    var hostRange: Range<Int> {
+        guard !isEmpty else { return 0..<0 }
+        let start = addressRange.upperBound
+        return start..<start + (Int(bytes[4]) << 8 | Int(bytes[5]))
+    }
+
+    /// Where the target is.
+    var targetRange: Range<Int> {
+        hostRange.upperBound..<bytes.count
+    }
+}

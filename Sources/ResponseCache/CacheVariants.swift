@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The entries of one key: one for each content coding.
+///
+/// Nearly always there is one, which then costs no storage of its own.
+public struct CacheVariants: Sendable {
+    private var first: CacheEntry
+    private var others: [CacheEntry]
+
+    /// Makes variants of one entry.
+    init(_ entry: CacheEntry) {
+        first = entry
+        others = []
+    }
+
+    /// Whether the only variant has no coding, so that `Accept-Encoding` need not be read.
+    @inline(__always)
+    public var isIdentityAlone: Bool {
+        others.isEmpty && first.coding == .identity
+    }
+
+    /// Finds the fresh entry to serve: the most compact coding that the client takes.
+    ///
+    /// - Parameters:
+    ///   - accepted: The codings that the client takes.
+    ///   - now: Monotonic nanoseconds.
+    @inline(__always)
+    public func entry(accepting accepted: ContentCodings, now: Int64) -> CacheEntry? {
+        guard others.isEmpty else { return best(accepting: accepted, now: now) }
+        return first.isFresh(at: now) && accepted.contains(first.coding) ? first : nil
+    }
+
+    private func best(accepting accepted: ContentCodings, now: Int64) -> CacheEntry? {
+        var best: CacheEntry?
+        for entry in entries where entry.isFresh(at: now) && accepted.contains(entry.coding) {
+            if let chosen = best, chosen.coding.preference >= entry.coding.preference { continue }
+            best = entry
+        }
+        return best
+    }
+
+    /// All entries.
+    var entries: [CacheEntry] { [first] + others }
+
+    /// The entry of a coding.
+    func entry(coding: ContentCoding) -> CacheEntry? {
+        first.coding == coding ? first : others.first { $0.coding == coding }
+    }
+
+    /// Puts an entry in, in the place of the one of the same coding.
+    mutating func set(_ entry: CacheEntry) {
+        if first.coding == entry.coding {
+            first = entry
+        } else if let index = others.firstIndex(where: { $0.coding == entry.coding }) {
+            others[index] = entry
+        } else {
+            others.append(entry)
+        }
+    }
+
+    /// The variants without one entry; nil if none is left.
+    func removing(_ entry: CacheEntry) -> Self? {
+        let rest = entries.filter { $0 !== entry }
+        guard let head = rest.first else { return nil }
+        var variants = Self(head)
+        variants.others = Array(rest.dropFirst())
+        return variants
+    }
+}
+
+extension ContentCoding {
+    /// Which of several codings to serve: the higher.
+    var preference: Int {
+        switch self {
+        case .identity: 0
+        case .deflate: 1
+        case .gzip: 2
+        case .zstandard: 3
+        case .brotli: 4
+        }
+    }
+}
