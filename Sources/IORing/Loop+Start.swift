@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+extension Loop {
+    /// Starts a loop on a new thread and returns when it runs.
+    ///
+    /// `makeDelegate` is called on the new thread with the loop ready for operations; the loop keeps the
+    /// delegate until it has ended. A loop runs until `stop()`, whether or not somebody holds it.
+    ///
+    /// Blocks the caller for the set-up, about a millisecond.
+    ///
+    /// - Throws: what the environment refused, in words: io_uring forbidden (`EPERM`), absent (`ENOSYS`), short of
+    ///   locked memory (`ENOMEM`), kernel too old (`EINVAL`); or what `makeDelegate` threw.
+    public static func start(
+        _ configuration: Configuration,
+        makeDelegate: @escaping @Sendable (Loop) throws -> any LoopDelegate
+    ) throws(IORingError) -> Loop {
+        let start = LoopStart()
+        let bounded = configuration.bounded
+        let body = Unmanaged.passRetained(
+            ThreadBody {
+                Loop.threadMain(bounded, start, makeDelegate)
+            }
+        )
+        if let code = startThread(body) {
+            body.release()
+            throw IORingError(
+                operation: "pthread_create",
+                code: code,
+                advice: "The limit of threads or memory is reached (ulimit -u, pids cgroup)"
+            )
+        }
+        return try start.wait()
+    }
+
+    /// The body of a loop's thread.
+    private static func threadMain(
+        _ configuration: Configuration,
+        _ start: LoopStart,
+        _ makeDelegate: (Loop) throws -> any LoopDelegate
+    ) {
+        let loop: Loop
+        let delegate: any LoopDelegate
+        do throws(IORingError) {
+            hr_name_thread(configuration.name)
+            if let cpu = configuration.pinnedCPU {
+                try pin(to: cpu)
+            }
+            loop = try create(configuration)
+            do {
+                delegate = try makeDelegate(loop)
+            } catch {
+                loop.abandonStart()
+                throw (error as? IORingError)
+                    ?? IORingError(operation: "start", object: configuration.name, code: 0, advice: "\(error)")
+            }
+        } catch {
+            start.complete(.failure(error))
+            return
+        }
+        start.complete(.success(loop))
+        loop.run(delegate)
+    }
+
+    private static func pin(to cpu: Int) throws(IORingError) {
+        let code = hr_pin_thread(Int32(clamping: cpu))
+        guard code == 0 else {
+            throw IORingError(
+                operation: "pthread_setaffinity_np",
+                object: "to CPU \(cpu)",
+                code: code,
+                advice: "The CPU does not exist or the process's cpuset leaves it out (see taskset -p, cpuset.cpus)"
+            )
+        }
+    }
+
+    /// Creates ring, buffers and doorbell of the calling thread.
+    private static func create(_ configuration: Configuration) throws(IORingError) -> Loop {
+        var ring = try Ring.create(
+            submissionEntries: configuration.submissionEntries,
+            completionEntries: configuration.completionEntries
+        )
+        let buffers: BufferRing
+        let doorbell: Int32
+        do throws(IORingError) {
+            buffers = try BufferRing.create(
+                for: &ring,
+                count: configuration.bufferCount,
+                bufferByteCount: configuration.bufferByteCount
+            )
+            doorbell = hr_eventfd()
+            guard doorbell >= 0 else {
+                let code = errno
+                buffers.destroy()
+                throw IORingError(setUp: "eventfd", code: code)
+            }
+        } catch {
+            ring.destroy()
+            throw error
+        }
+        let hasVectorisedSend = ring.acceptsVectorisedSend()
+        let loop = Loop(configuration: configuration, ring: ring, buffers: buffers, doorbell: doorbell)
+        loop.core.pointee.hasVectorisedSend = hasVectorisedSend
+        return loop
+    }
+
+    /// How many processors the calling thread may run on, at least 1: the most loops that make sense.
+    public static var availableProcessors: Int { Int(hr_available_processors()) }
+
+    /// Whether the calling thread may run on processor `cpu`.
+    public static func mayRun(on cpu: Int) -> Bool {
+        hr_may_run_on(Int32(clamping: cpu)) != 0
+    }
+}
+
+/// Where the starter of a loop waits for its thread.
+private final class LoopStart: @unchecked Sendable {
+    // The rule for `@unchecked`: `result` is written before `ready` is signalled and read after.
+    private let ready = LoopEnding()
+    private var result: Result<Loop, IORingError>?
+
+    func complete(_ result: Result<Loop, IORingError>) {
+        self.result = result
+        ready.signal()
+    }
+
+    func wait() throws(IORingError) -> Loop {
+        ready.wait()
+        guard let result else { preconditionFailure("a loop's thread reported before it had a result") }
+        return try result.get()
+    }
+}
+
+extension Ring {
+    /// Whether SEND takes several pieces of memory (6.17), found out by sending on a socket pair.
+    ///
+    /// Nothing else may be in flight. Older kernels refuse with `EINVAL`.
+    fileprivate mutating func acceptsVectorisedSend() -> Bool {
+        var pair: (Int32, Int32) = (-1, -1)
+        let made = withUnsafeMutableBytes(of: &pair) { bytes in
+            socketpair(AF_UNIX, hr_socket_stream(), 0, bytes.bindMemory(to: Int32.self).baseAddress)
+        }
+        guard made == 0 else { return false }
+        defer {
+            Glibc.close(pair.0)
+            Glibc.close(pair.1)
+        }
+        // SAFETY: the vectors and their byte outlive the send, which is waited for.
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
+            withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { byte in
+                byte.initializeMemory(as: UInt8.self, repeating: 0)
+                vectors.initialize(repeating: iovec(iov_base: byte.baseAddress, iov_len: 1))
+                guard let base = vectors.baseAddress else { return false }
+                let flags = UInt32(MSG_NOSIGNAL)
+                hr_prepare_send_vector(nextSubmission(), pair.0, base, 2, flags, Token.probe.rawValue)
+                var batch = Completion(token: .ignored, result: 0, flags: 0)
+                // A signal cannot come (all are blocked), so few turns are enough.
+                for _ in 0..<8 {
+                    _ = enter(waitingFor: 1, getEvents: true, nanoseconds: 1_000_000_000)
+                    if reap(into: &batch, capacity: 1) == 1 { break }
+                }
+                return batch.token == .probe && batch.result == 2
+            }
+        }
+    }
+}
