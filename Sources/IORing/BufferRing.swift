@@ -32,7 +32,9 @@ struct BufferRing {
     private(set) var lentCount = 0
 
     /// Maps `count` buffers, faults them in, registers them and gives all to the kernel.
-    static func create(for ring: inout Ring, count: Int, bufferByteCount: Int) throws(IORingError) -> BufferRing {
+    static func create(for ring: inout Ring, count: Int, bufferByteCount: Int) throws(IORingError)
+        -> BufferRing
+    {
         let ringByteCount = count * MemoryLayout<io_uring_buf>.stride
         let ringMemory = try map(ringByteCount)
         let bytes: UnsafeMutableRawPointer
@@ -103,7 +105,8 @@ struct BufferRing {
     @inline(__always)
     func contents(of identifier: UInt16, byteCount: Int) -> UnsafeRawBufferPointer {
         precondition(
-            Int(identifier) < count && lent[Int(identifier)] && byteCount >= 0 && byteCount <= bufferByteCount,
+            Int(identifier) < count && lent[Int(identifier)] && byteCount >= 0
+                && byteCount <= bufferByteCount,
             "the bytes of a receive buffer were asked for that the delegate does not hold"
         )
         return UnsafeRawBufferPointer(start: bytes + Int(identifier) &* bufferByteCount, count: byteCount)
@@ -118,7 +121,13 @@ struct BufferRing {
         lent[Int(identifier)] = false
         lentCount &-= 1
         let address = bytes + Int(identifier) &* bufferByteCount
-        hr_buffer_ring_write(ring, tail & mask, address, UInt32(truncatingIfNeeded: bufferByteCount), identifier)
+        hr_buffer_ring_write(
+            ring,
+            tail & mask,
+            address,
+            UInt32(truncatingIfNeeded: bufferByteCount),
+            identifier
+        )
         tail &+= 1
     }
 

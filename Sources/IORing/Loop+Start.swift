@@ -55,7 +55,12 @@ extension Loop {
             } catch {
                 loop.abandonStart()
                 throw (error as? IORingError)
-                    ?? IORingError(operation: "start", object: configuration.name, code: 0, advice: "\(error)")
+                    ?? IORingError(
+                        operation: "start",
+                        object: configuration.name,
+                        code: 0,
+                        advice: "\(error)"
+                    )
             }
         } catch {
             start.complete(.failure(error))
@@ -72,7 +77,8 @@ extension Loop {
                 operation: "pthread_setaffinity_np",
                 object: "to CPU \(cpu)",
                 code: code,
-                advice: "The CPU does not exist or the process's cpuset leaves it out (see taskset -p, cpuset.cpus)"
+                advice:
+                    "The CPU does not exist or the process's cpuset leaves it out (see taskset -p, cpuset.cpus)"
             )
         }
     }

@@ -140,13 +140,17 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
             // A completion was dropped for want of memory; those that are there are good.
             core.pointee.statistics.completionOverflows &+= 1
         default:
-            preconditionFailure("io_uring_enter failed with \(IORingError.name(of: code)): the ring is misused")
+            preconditionFailure(
+                "io_uring_enter failed with \(IORingError.name(of: code)): the ring is misused"
+            )
         }
     }
 
     /// Whether the next enter must not sleep.
     private var hasWorkWaiting: Bool {
-        if !core.pointee.ready.isEmpty || core.pointee.isStopping && core.pointee.inFlight == 0 { return true }
+        if !core.pointee.ready.isEmpty || core.pointee.isStopping && core.pointee.inFlight == 0 {
+            return true
+        }
         if core.pointee.starved.count > 0 && core.pointee.buffers.freeCount > 0 { return true }
         return spinNanoseconds > 0
             && clock.pointee.now.nanoseconds &- core.pointee.lastWork.nanoseconds < spinNanoseconds
@@ -338,9 +342,9 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
         owner.load(ordering: .relaxed) == UInt(pthread_self())
     }
 
-    /// Makes a Swift job ready to run on the loop. Called by the Swift runtime, from any thread.
+    /// Makes a Swift job ready to run on the loop.
     ///
-    /// On the loop's thread the job is appended without a lock. On another one it goes through a locked list,
+    /// Called by the Swift runtime, from any thread. On the loop's thread the job is appended without a lock. On another one it goes through a locked list,
     /// and the doorbell is rung only if the loop sleeps. Jobs that come after the loop has ended still run,
     /// one at a time, on a thread made for them.
     public func enqueue(_ job: consuming ExecutorJob) {
@@ -362,12 +366,16 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Begins the end of the loop: see `LoopDelegate.stopping()`. Does not wait for it; `join()` does.
+    /// Begins the end of the loop.
+    ///
+    /// `LoopDelegate.stopping()` tells what happens. Does not wait for the end; `join()` does.
     public func stop() {
         post { self.core.pointee.isStopping = true }
     }
 
-    /// Waits until the loop has ended. Blocks the calling thread, which must not be the loop's own.
+    /// Waits until the loop has ended.
+    ///
+    /// Blocks the calling thread, which must not be the loop's own.
     public func join() {
         precondition(!isCurrent, "a loop cannot wait for its own end")
         ending.wait()

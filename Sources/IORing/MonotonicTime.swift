@@ -58,6 +58,7 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
         return .nanoseconds(later > earlier ? Int64.max : Int64.min)
     }
 
+    /// Whether `left` comes before `right`.
     @inlinable
     public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds

@@ -50,7 +50,12 @@ struct Ring {
         ]
         var result: Int32 = 0
         for mode in modes {
-            result = hr_ring_create(memory, UInt32(submissionEntries), UInt32(completionEntries), common | mode)
+            result = hr_ring_create(
+                memory,
+                UInt32(submissionEntries),
+                UInt32(completionEntries),
+                common | mode
+            )
             guard result == -EINVAL else { break }
         }
         guard result == 0 else {

@@ -102,7 +102,9 @@ public struct TimerWheel {
             let slot = word * 64 + bits.trailingZeroBitCount
             let distance = Int64((slot - start) & Int(Self.slotMask))
             let tick = cursor &+ distance
-            return MonotonicTime(nanoseconds: tick > Int64.max >> Self.tickShift ? .max : tick << Self.tickShift)
+            return MonotonicTime(
+                nanoseconds: tick > Int64.max >> Self.tickShift ? .max : tick << Self.tickShift
+            )
         }
         return nil
     }

@@ -268,6 +268,8 @@ static inline int hr_set_nonblocking(int fd, int enabled) {
 
 static inline int hr_socket_stream(void) { return SOCK_STREAM | SOCK_CLOEXEC; }
 
+static inline int hr_socket_stream_type(void) { return SOCK_STREAM; }
+
 static inline int hr_socket(int family) { return socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0); }
 
 static inline int hr_set_option(int socket, int level, int name, int value) {
