@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A growable block of bytes in which responses are built.
+///
+/// **Ownership**: owns one heap block that never moves but when it grows; `take()` hands the block over, else it is
+/// freed with the buffer. Not copyable, usable from one thread at a time.
+///
+/// **Cost**: appending copies once; growing doubles. `removeAll` keeps the block for the next response.
+@safe
+public struct OutputBuffer: ~Copyable {
+    /// The block, at least `capacity` bytes; a placeholder that nobody owns while `capacity` is 0.
+    private var base: UnsafeMutableRawPointer
+    /// How many bytes have been appended.
+    public private(set) var count = 0
+    /// How many bytes the block holds.
+    public private(set) var capacity: Int
+
+    /// The alignment of every block, for whoever frees one that was taken.
+    public static let alignment = 16
+
+    /// Makes an empty buffer; with a capacity of 0 it holds no block until something is appended.
+    public init(capacity: Int = 1024) {
+        self.capacity = max(capacity, 0)
+        if capacity > 0 {
+            unsafe base = .allocate(byteCount: capacity, alignment: Self.alignment)
+        } else {
+            unsafe base = OutputBuffer.placeholder
+        }
+    }
+
+    /// Makes an empty buffer of a block that was taken from another one, or allocated alike.
+    @unsafe
+    public init(adopting block: UnsafeMutableRawPointer, capacity: Int) {
+        unsafe base = block
+        self.capacity = capacity
+    }
+
+    deinit {
+        if capacity > 0 { unsafe base.deallocate() }
+    }
+
+    /// Stands for no block. SAFETY: never read or written, since its capacity is 0.
+    private static var placeholder: UnsafeMutableRawPointer {
+        unsafe UnsafeMutableRawPointer(bitPattern: 16).unsafelyUnwrapped
+    }
+
+    /// Whether nothing has been appended.
+    public var isEmpty: Bool { count == 0 }
+
+    /// Forgets the bytes and keeps the block.
+    public mutating func removeAll() {
+        count = 0
+    }
+
+    /// Drops the bytes after the first `newCount`; there must be that many.
+    public mutating func truncate(to newCount: Int) {
+        precondition(newCount >= 0 && newCount <= count, "A buffer is truncated to a part of it.")
+        count = newCount
+    }
+
+    /// Drops the first `byteCount` bytes and moves the rest to the front; there must be that many.
+    public mutating func removeFirst(_ byteCount: Int) {
+        precondition(byteCount >= 0 && byteCount <= count, "Only bytes that are there are removed.")
+        // SAFETY: byteCount <= count <= capacity, so source and destination lie inside the block; both may overlap.
+        unsafe base.copyMemory(from: base + byteCount, byteCount: count - byteCount)
+        count -= byteCount
+    }
+
+    /// Makes room for `byteCount` more bytes.
+    @inline(__always)
+    public mutating func reserve(_ byteCount: Int) {
+        precondition(byteCount >= 0, "A reservation is not negative.")
+        if capacity - count < byteCount { grow(for: byteCount) }
+    }
+
+    @inline(never)
+    private mutating func grow(for byteCount: Int) {
+        let (needed, overflows) = count.addingReportingOverflow(byteCount)
+        precondition(!overflows && needed <= Int.max / 2, "A buffer's size fits the address space.")
+        let newCapacity = max(capacity * 2, needed, 64)
+        let newBase = UnsafeMutableRawPointer.allocate(
+            byteCount: newCapacity,
+            alignment: Self.alignment
+        )
+        // SAFETY: count <= capacity < newCapacity, and the new block does not overlap the old one.
+        unsafe newBase.copyMemory(from: base, byteCount: count)
+        if capacity > 0 { unsafe base.deallocate() }
+        unsafe base = newBase
+        capacity = newCapacity
+    }
+
+    // MARK: Appending
+
+    /// Appends one byte.
+    @inline(__always)
+    public mutating func append(byte: UInt8) {
+        reserve(1)
+        // SAFETY: count < capacity after the reservation.
+        unsafe base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count &+= 1
+    }
+
+    /// Appends the bytes of a buffer, which must not lie in this block.
+    @inline(__always)
+    public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress else { return }
+        reserve(bytes.count)
+        // SAFETY: the reservation made room for that many bytes; the source is another block.
+        unsafe (base + count).copyMemory(from: source, byteCount: bytes.count)
+        count &+= bytes.count
+    }
+
+    /// Appends the bytes of a span.
+    @inline(__always)
+    public mutating func append(_ bytes: Span<UInt8>) {
+        // SAFETY: the buffer is read during the call only; exclusive access to self keeps it out of this block.
+        unsafe bytes.withUnsafeBytes { unsafe append($0) }
+    }
+
+    /// Appends a static text.
+    @inline(__always)
+    public mutating func append(_ text: StaticString) {
+        // SAFETY: a static text's bytes live for ever, and its count is theirs.
+        unsafe append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Appends the bytes of an array.
+    @inline(__always)
+    public mutating func append(_ bytes: [UInt8]) {
+        append(bytes.span)
+    }
+
+    /// Appends a string as UTF-8.
+    @inline(__always)
+    public mutating func append(utf8 text: String) {
+        append(text.utf8.span)
+    }
+
+    /// Appends the bytes of a fixed array.
+    @inline(__always)
+    public mutating func append<let size: Int>(_ bytes: InlineArray<size, UInt8>) {
+        append(bytes.span)
+    }
+
+    /// Appends a number in decimal digits, with `-` where it is negative.
+    public mutating func append(decimal value: some FixedWidthInteger) {
+        if value < 0 { append(byte: UInt8(ascii: "-")) }
+        let magnitude = UInt64(truncatingIfNeeded: value.magnitude)
+        append(digits: magnitude, radix: 10)
+    }
+
+    /// Appends a number in upper-case hexadecimal digits.
+    public mutating func append(hex value: some FixedWidthInteger & UnsignedInteger) {
+        append(digits: UInt64(truncatingIfNeeded: value), radix: 16)
+    }
+
+    /// Appends the digits of a number, the last one written first.
+    @inline(__always)
+    private mutating func append(digits value: UInt64, radix: UInt64) {
+        reserve(20)
+        var digitCount = 1
+        var bound = value
+        while bound >= radix {
+            bound /= radix
+            digitCount &+= 1
+        }
+        var rest = value
+        var offset = count &+ digitCount
+        count = offset
+        repeat {
+            let digit = UInt8(truncatingIfNeeded: rest % radix)
+            rest /= radix
+            offset &-= 1
+            // SAFETY: a number below 2^64 has at most 20 digits, and 20 bytes were reserved.
+            unsafe base.storeBytes(
+                of: digit < 10 ? 0x30 + digit : 0x37 + digit,
+                toByteOffset: offset,
+                as: UInt8.self
+            )
+        } while rest != 0
+    }
+
+    // MARK: Reading and handing over
+
+    /// Calls a function with the bytes appended so far.
+    public borrowing func withSpan<Result: ~Copyable, Failure: Error>(
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // SAFETY: the first `count` bytes are initialized and stay while self is borrowed.
+        let span = unsafe Span(_unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: count)
+        return try body(span)
+    }
+
+    /// Calls a function with the bytes appended so far; they must not be kept.
+    public borrowing func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // SAFETY: the first `count` bytes are initialized and stay while self is borrowed.
+        try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+
+    /// The bytes appended so far, as an array.
+    public borrowing func toArray() -> [UInt8] {
+        unsafe withUnsafeBytes { unsafe Array($0) }
+    }
+
+    /// Hands over the block and stays behind empty; whoever takes it frees it with `deallocate()`.
+    ///
+    /// - Returns: the block, `nil` where there is none; how many bytes it holds and could hold.
+    @unsafe
+    @inline(__always)
+    public mutating func take() -> (pointer: UnsafeMutableRawPointer?, count: Int, capacity: Int) {
+        let taken = unsafe (pointer: capacity > 0 ? base : nil, count: count, capacity: capacity)
+        unsafe base = OutputBuffer.placeholder
+        count = 0
+        capacity = 0
+        return unsafe taken
+    }
+}
+
+// SAFETY: the buffer owns its block alone, so moving it to another thread moves the block with it.
+extension OutputBuffer: @unchecked Sendable {}
