@@ -7,9 +7,17 @@ enum ByteWord {
     private static let ones: UInt64 = 0x0101_0101_0101_0101
 
     /// Loads the eight bytes at `offset`, with zeros for those past the end.
+    ///
+    /// The whole words become single loads in release builds. The last bytes are taken from the word that ends
+    /// with them, so that only texts of less than eight bytes are read byte by byte.
     @inline(__always)
     static func load(_ bytes: Span<UInt8>, at offset: Int) -> UInt64 {
-        bytes.count &- offset >= 8 ? loadWhole(bytes, at: offset) : loadRest(bytes, at: offset)
+        let remaining = bytes.count &- offset
+        if remaining >= 8 { return loadWhole(bytes, at: offset) }
+        guard remaining > 0 else { return 0 }
+        guard bytes.count >= 8 else { return loadRest(bytes, at: offset) }
+        let word = loadWhole(bytes, at: bytes.count &- 8)
+        return word &>> UInt64(truncatingIfNeeded: (8 &- remaining) &* 8)
     }
 
     @inline(__always)

@@ -86,15 +86,20 @@ extension RoutingTables {
 }
 
 extension HashSeed {
-    /// Hashes a whole key, which is already folded.
-    func hash(_ bytes: Span<UInt8>, domain: UInt32) -> UInt64 {
+    /// Hashes a whole key without regard to the case of ASCII letters, and notes in `bits` the bits of all words.
+    @inline(__always)
+    func hash(_ bytes: Span<UInt8>, domain: UInt32, bits: inout UInt64) -> UInt64 {
         var hash = start(domain)
         var offset = 0
         while bytes.count &- offset >= 8 {
-            hash = absorb(hash, ByteWord.lowercased(ByteWord.load(bytes, at: offset)))
+            let word = ByteWord.load(bytes, at: offset)
+            bits |= word
+            hash = absorb(hash, ByteWord.lowercased(word))
             offset &+= 8
         }
-        return finish(hash, ByteWord.lowercased(ByteWord.load(bytes, at: offset)), byteCount: bytes.count)
+        let word = ByteWord.load(bytes, at: offset)
+        bits |= word
+        return finish(hash, ByteWord.lowercased(word), byteCount: bytes.count)
     }
 
     /// Hashes an address bound at an endpoint.

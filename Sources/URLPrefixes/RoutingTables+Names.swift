@@ -21,25 +21,23 @@ extension RoutingTables {
         // No prefix has a longer name, be it in A-labels or in UTF-8: the work for a peer's host is bounded.
         guard !host.isEmpty && host.count <= HostName.utf8BytesMax else { return -1 }
         var bits: UInt64 = 0
-        var offset = 0
-        while offset < host.count {
-            bits |= ByteWord.load(host, at: offset)
-            offset &+= 8
-        }
-        guard bits & ByteWord.highBits != 0 else { return findFolded(host, endpoint: endpoint, index: index) }
-        return findUnicode(host, endpoint: endpoint, index: index)
+        let exact = probeName(host, domain: Self.nameDomain(endpoint: index, isSuffix: false), bits: &bits)
+        if bits & ByteWord.highBits != 0 { return findUnicode(host, endpoint: endpoint, index: index) }
+        if exact >= 0 || endpoint.suffixLabelMask == 0 || host.count > HostName.asciiBytesMax { return exact }
+        return findSuffix(host, endpoint: endpoint, index: index)
     }
 
     @inline(never)
     private func findUnicode(_ host: Span<UInt8>, endpoint: Endpoint, index: Int) -> Int32 {
         var folded = FoldedBytes()
         CaseFolding.fold(host, into: &folded)
-        return findFolded(folded.storage.span.extracting(0..<folded.count), endpoint: endpoint, index: index)
+        let host = folded.storage.span.extracting(0..<folded.count)
+        var bits: UInt64 = 0
+        let exact = probeName(host, domain: Self.nameDomain(endpoint: index, isSuffix: false), bits: &bits)
+        return exact >= 0 ? exact : findSuffix(host, endpoint: endpoint, index: index)
     }
 
-    private func findFolded(_ host: Span<UInt8>, endpoint: Endpoint, index: Int) -> Int32 {
-        let exact = probeName(host, domain: Self.nameDomain(endpoint: index, isSuffix: false))
-        if exact >= 0 || endpoint.suffixLabelMask == 0 { return exact }
+    private func findSuffix(_ host: Span<UInt8>, endpoint: Endpoint, index: Int) -> Int32 {
         let dot = UInt8(ascii: ".")
         var labelCount = 1
         for offset in 0..<host.count where host[offset] == dot { labelCount &+= 1 }
@@ -49,14 +47,16 @@ extension RoutingTables {
             let bit = 1 &<< UInt64(truncatingIfNeeded: min(labelCount, 63))
             guard offset > 0 && endpoint.suffixLabelMask & bit != 0 else { continue }
             let suffix = host.extracting((offset &+ 1)..<host.count)
-            let node = probeName(suffix, domain: Self.nameDomain(endpoint: index, isSuffix: true))
+            var bits: UInt64 = 0
+            let domain = Self.nameDomain(endpoint: index, isSuffix: true)
+            let node = probeName(suffix, domain: domain, bits: &bits)
             if node >= 0 { return node }
         }
         return -1
     }
 
-    private func probeName(_ name: Span<UInt8>, domain: UInt32) -> Int32 {
-        let hash = seed.hash(name, domain: domain)
+    private func probeName(_ name: Span<UInt8>, domain: UInt32, bits: inout UInt64) -> Int32 {
+        let hash = seed.hash(name, domain: domain, bits: &bits)
         let tag = Self.tag(hash: hash, byteCount: name.count)
         let mask = nameSlots.count &- 1
         var index = Int(truncatingIfNeeded: hash) & mask

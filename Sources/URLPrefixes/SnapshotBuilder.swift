@@ -73,15 +73,16 @@ struct SnapshotBuilder {
     private mutating func findNode(_ prefix: URLPrefix) -> Int32 {
         let authority = prefix.key[..<prefix.keyPathOffset]
         let endpoint = findEndpoint(prefix)
-        let node: Int32
-        if let known = nodeByAuthority[authority] {
-            node = known
-        } else {
-            node = Int32(nodes.count)
+        let known = nodeByAuthority[authority]
+        let node = known ?? Int32(nodes.count)
+        if known == nil {
             nodes.append(RoutingTables.Node())
             nodeByAuthority[authority] = node
         }
-        attach(prefix.host, to: node, of: endpoint)
+        // A name known as A-labels may come again in Unicode, which adds a spelling.
+        if known == nil || !prefix.host.description.utf8.allSatisfy({ $0 < 0x80 }) {
+            attach(prefix.host, to: node, of: endpoint)
+        }
         return node
     }
 
@@ -112,7 +113,7 @@ struct SnapshotBuilder {
             endpoints[index].hasAddresses = true
             if address.isUnspecified {
                 if address.isIPv4 { endpoints[index].anyIPv4 = node } else { endpoints[index].anyIPv6 = node }
-            } else if !addresses.contains(where: { $0.node == node }) {
+            } else {
                 addresses.append(Address(value: address, endpoint: endpoint, node: node))
             }
         }
@@ -227,6 +228,7 @@ extension SnapshotBuilder {
     }
 
     private func hashKey(_ range: Range<Int>, domain: UInt32) -> UInt64 {
-        seed.hash(keys.span.extracting(range), domain: domain)
+        var bits: UInt64 = 0
+        return seed.hash(keys.span.extracting(range), domain: domain, bits: &bits)
     }
 }
