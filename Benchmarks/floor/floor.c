@@ -44,9 +44,9 @@ enum {
     CONNECTIONS_MAX = 65536, // indexed by descriptor
     BACKLOG = 4096,
     REPEATS = 64, // copies of the answer that lie end to end, so that a batch leaves as one send
-    FILE_SLOTS_MAX = 256,
-    FILE_SLOT_BYTES_TOTAL_MAX = 256 << 20,
-    DATE_BYTES = 29,
+    // Few, so that the bytes read for one answer are still in the CPU's cache when they are sent: with 256
+    // slots and 512 connections a 100 KiB file cost twice as much as with 16 (AMD EPYC, 2026-11-22).
+    FILE_SLOTS_MAX = 16,
 };
 
 enum kind { KIND_ACCEPT = 1, KIND_RECEIVE, KIND_SEND, KIND_IGNORED };
@@ -76,8 +76,7 @@ static struct io_uring_buf_ring *receive_ring;
 static unsigned char *receive_memory;
 static unsigned returned_buffers;
 static struct connection connections[CONNECTIONS_MAX];
-static struct list ready = {NONE, NONE};   // have requests to answer and no send in flight
-static struct list waiting = {NONE, NONE}; // the same, and found no free file slot
+static struct list ready = {NONE, NONE}; // connections with requests to answer and no send in flight
 
 static int listener;
 static bool closes;
@@ -268,11 +267,6 @@ static void answer_connection(uint32_t index) {
         c->pending -= batch;
         send_bytes(index, answer, batch * answer_bytes);
     } else {
-        if (slots_free == 0) {
-            c->queued = true;
-            append(&waiting, index);
-            return;
-        }
         uint32_t slot = slots[--slots_free];
         unsigned char *bytes = slot_memory + slot * slot_stride;
         ssize_t count = pread(file_descriptor, bytes + answer_bytes, file_bytes, 0);
@@ -323,20 +317,16 @@ static void dispatch(const struct io_uring_cqe *cqe) {
     }
 }
 
+// Answers every connection that owes something; with files, in order of arrival as slots are free.
 static void answer_ready(void) {
     uint32_t index;
-    do {
-        while ((index = take_first(&ready)) != NONE) {
-            struct connection *c = &connections[index];
-            c->queued = false;
-            if (c->ended) c->pending = 0;
-            if (c->pending) answer_connection(index);
-            else close_when_quiet(index);
-        }
-        for (uint32_t i = 0; i < slots_free && (index = take_first(&waiting)) != NONE; i += 1) {
-            append(&ready, index);
-        }
-    } while (ready.head != NONE);
+    while ((file_descriptor < 0 || slots_free) && (index = take_first(&ready)) != NONE) {
+        struct connection *c = &connections[index];
+        c->queued = false;
+        if (c->ended) c->pending = 0;
+        if (c->pending) answer_connection(index);
+        else close_when_quiet(index);
+    }
 }
 
 static void run(void) {
@@ -365,7 +355,7 @@ static unsigned char *read_whole(const char *path, uint32_t *count) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0) fail(path, errno);
-    if (status.st_size > 64 << 20) fail(path, EFBIG);
+    if (status.st_size > 16 << 20) fail(path, EFBIG);
     unsigned char *bytes = malloc((size_t)status.st_size + 1);
     if (!bytes || read(fd, bytes, (size_t)status.st_size) != status.st_size) fail(path, EIO);
     close(fd);
@@ -390,9 +380,7 @@ static void set_up_answer(const char *response, const char *head, uint32_t body_
     if (file_descriptor >= 0) {
         once = head ? read_whole(head, &answer_bytes) : make_head(file_bytes, 0, &answer_bytes);
         slot_stride = ((size_t)answer_bytes + file_bytes + 4095) & ~(size_t)4095;
-        slots_free = FILE_SLOT_BYTES_TOTAL_MAX / slot_stride;
-        if (slots_free > FILE_SLOTS_MAX) slots_free = FILE_SLOTS_MAX;
-        if (slots_free == 0) fail("the file is over the size a slot may have", EFBIG);
+        slots_free = FILE_SLOTS_MAX;
         slot_memory = allocate(slots_free * slot_stride);
         for (uint32_t i = 0; i < slots_free; i += 1) {
             slots[i] = slots_free - 1 - i;
@@ -489,7 +477,7 @@ int main(int count, char **arguments) {
         struct stat status;
         file_descriptor = open(file, O_RDONLY | O_CLOEXEC);
         if (file_descriptor < 0 || fstat(file_descriptor, &status) < 0) fail(file, errno);
-        if (status.st_size > 64 << 20) fail(file, EFBIG);
+        if (status.st_size > 16 << 20) fail(file, EFBIG);
         file_bytes = (uint32_t)status.st_size;
     }
     raise_descriptor_limit();
