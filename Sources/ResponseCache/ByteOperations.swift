@@ -40,6 +40,12 @@ enum ByteOperations {
         }
     }
 
+    /// Appends a static text to `array`.
+    @inline(__always)
+    static func append(_ text: StaticString, to array: inout [UInt8]) {
+        text.withUTF8Buffer { unsafe array.append(contentsOf: $0) }
+    }
+
     /// Appends all of `bytes` to `array`.
     @inline(__always)
     static func append(_ bytes: Span<UInt8>, to array: inout [UInt8]) {

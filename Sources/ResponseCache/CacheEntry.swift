@@ -26,6 +26,8 @@ public final class CacheEntry: Sendable {
     public let headByteCount: Int
     /// Where in `bytes` the 29 bytes of the date are.
     public let dateOffset: Int
+    /// Whether the application asked for the connection to be closed after the response.
+    public let closesConnection: Bool
     /// The instant of `Last-Modified` in Unix seconds, if the response has one.
     public let lastModified: Int64?
     /// Where in `bytes` the value of `ETag` is; empty without one.
@@ -68,6 +70,7 @@ public final class CacheEntry: Sendable {
         self.bytes = parts.bytes
         self.headByteCount = parts.headByteCount
         self.dateOffset = parts.dateOffset
+        self.closesConnection = parts.closesConnection
         self.lastModified = parts.lastModified
         self.entityTagRange = parts.entityTagRange
         self.contentTypeRange = parts.contentTypeRange
@@ -139,6 +142,7 @@ struct CacheEntryParts {
     var bytes: [UInt8] = []
     var headByteCount = 0
     var dateOffset = 0
+    var closesConnection = false
     var lastModified: Int64?
     var entityTagRange = 0..<0
     var contentTypeRange = 0..<0

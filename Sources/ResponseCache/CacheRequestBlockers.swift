@@ -2,9 +2,9 @@
 
 /// What keeps a request away from the response cache, found while its head is read.
 ///
-/// HTTP Server API, conditions on the request: GET alone, no entity body, HTTP/1.0 or later, no
-/// `Authorization` and anonymous, no `Range` or `If-Range` to store, no `Translate: f`, and no
-/// `Expect` but `100-continue`.
+/// Source: HTTP Server API, conditions on the request: GET alone, no entity body, no `Authorization` and
+/// anonymous, no `Range` or `If-Range` to store, no `Translate: f`, and no `Expect` but `100-continue`.
+/// (HTTP/0.9, which is not cached either, does not get as far as having a head.)
 public struct CacheRequestBlockers: OptionSet, Sendable {
     /// The bits.
     public let rawValue: UInt8
@@ -26,10 +26,8 @@ public struct CacheRequestBlockers: OptionSet, Sendable {
     public static let translate = Self(rawValue: 1 << 4)
     /// The request has an `Expect` other than `100-continue`.
     public static let expectation = Self(rawValue: 1 << 5)
-    /// The request's version is below HTTP/1.0.
-    public static let version = Self(rawValue: 1 << 6)
     /// The request has `If-Match` or `If-Unmodified-Since`, which are the application's to judge.
-    public static let precondition = Self(rawValue: 1 << 7)
+    public static let precondition = Self(rawValue: 1 << 6)
 
     /// Whether the response to the request may be stored.
     @inlinable

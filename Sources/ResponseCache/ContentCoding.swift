@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import HTTPWire
 
 /// The content codings of which the cache keeps one variant each.
 ///
@@ -47,6 +48,23 @@ public struct ContentCodings: OptionSet, Sendable {
     /// Makes a set from its bits.
     public init(rawValue: UInt8) {
         self.rawValue = rawValue
+    }
+
+    /// Makes the set of the codings that an `Accept-Encoding` gives a weight above 0.
+    ///
+    /// Without the field, hand in nothing: a client that does not name codings is sent none.
+    ///
+    /// Source: RFC 9110 §12.5.3.
+    public init(acceptEncoding: Span<UInt8>) {
+        self = []
+        for coding in ContentCoding.allCases {
+            if let weight = FieldSyntax.weight(of: coding.text, in: acceptEncoding), weight > 0 {
+                insert(Self(coding))
+            }
+        }
+        if let weight = FieldSyntax.weight(of: "x-gzip", in: acceptEncoding), weight > 0 {
+            insert(Self(.gzip))
+        }
     }
 
     /// Makes the set of one coding.
