@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The text of the access log. All times are UTC.
+/// The text of the access log.
+///
+/// All times are UTC.
 public enum AccessLogFormat: Sendable, CaseIterable {
     /// NCSA common: `192.0.2.7 - alice [22/Nov/2026:17:28:31 +0000] "GET /a HTTP/1.1" 200 1234`.
     case ncsaCommon
@@ -44,7 +46,11 @@ public enum AccessLogFormat: Sendable, CaseIterable {
 
 extension LogText {
     /// Appends the columns of NCSA common.
-    fileprivate mutating func appendCommon(_ record: AccessLogRecord, _ texts: LogTexts, at time: LogTimestamp) {
+    fileprivate mutating func appendCommon(
+        _ record: AccessLogRecord,
+        _ texts: LogTexts,
+        at time: LogTimestamp
+    ) {
         appendColumn(record.client, isScopeKept: false)
         append(" - ")
         unsafe appendColumn(texts.name, escaping: .word)

@@ -16,7 +16,9 @@ final class LogDoorbell: Sendable {
             // SAFETY: a pair of Int32 lies like the array of two that `pipe` fills.
             unsafe pair.withMemoryRebound(to: Int32.self, capacity: 2) { unsafe pipe($0) }
         }
-        guard result == 0 else { throw LogError(operation: "pipe", code: errno, object: "the log writer's wake-up") }
+        guard result == 0 else {
+            throw LogError(operation: "pipe", code: errno, object: "the log writer's wake-up")
+        }
         for end in [ends.0, ends.1] {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
@@ -29,7 +31,9 @@ final class LogDoorbell: Sendable {
         close(writeEnd)
     }
 
-    /// Ends the present or the next wait. Never blocks: a full pipe already is a wake-up.
+    /// Ends the present or the next wait.
+    ///
+    /// Never blocks: a full pipe already is a wake-up.
     func ring() {
         var byte: UInt8 = 1
         _ = unsafe write(writeEnd, &byte, 1)

@@ -33,7 +33,8 @@ struct LogFileNames {
     /// The name of the file with this number.
     func name(_ number: Int) -> String {
         let digits = String(number)
-        return stem + String(repeating: "0", count: max(0, (digitCount ?? 0) - digits.count)) + digits + ".log"
+        return stem + String(repeating: "0", count: max(0, (digitCount ?? 0) - digits.count)) + digits
+            + ".log"
     }
 
     /// The number in `name`, or nil where the name is not one of ours.

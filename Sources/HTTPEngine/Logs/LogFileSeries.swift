@@ -21,7 +21,11 @@ final class LogFileSeries {
             throw LogError(operation: "set", code: EINVAL, object: "a log file size of \(bytes), below 1 MiB")
         }
         if let filesMax = files.filesMax, filesMax < 1 {
-            throw LogError(operation: "set", code: EINVAL, object: "a number of log files of \(filesMax), below 1")
+            throw LogError(
+                operation: "set",
+                code: EINVAL,
+                object: "a number of log files of \(filesMax), below 1"
+            )
         }
         // Error lines tell about other people's requests: nobody outside the group reads them.
         if unsafe mkdir(files.directory, 0o750) != 0 && errno != EEXIST {

@@ -92,7 +92,9 @@ extension LogOutput {
     /// Sees to it that the sink takes a line of this time; false where it cannot.
     private func prepare(at time: LogTimestamp) -> Bool {
         if isShut { return false }
-        guard case .files(let series) = target, series.isDue(at: time, pending: text.count) else { return true }
+        guard case .files(let series) = target, series.isDue(at: time, pending: text.count) else {
+            return true
+        }
         writeOut()
         do throws(LogError) {
             try series.begin(at: time)

@@ -7,7 +7,9 @@
 struct LogRecordPrefix {
     /// Bytes from this prefix to the next, always a multiple of eight.
     var byteCount: UInt32
-    /// What follows the prefix. Padding has nothing behind its first eight bytes.
+    /// What follows the prefix.
+    ///
+    /// Padding has nothing behind its first eight bytes.
     var kind: LogRecordKind
     /// The length of each text, in the order in which they lie.
     var texts: LogTextCounts

@@ -2,7 +2,9 @@
 import HTTPWire
 import Synchronization
 
-/// Loop-affine. The writing end of one loop's log ring: records go in, or are dropped and counted.
+/// Loop-affine.
+///
+/// The writing end of one loop's log ring: records go in, or are dropped and counted.
 ///
 /// **Cost**: a record is a handful of copies into memory the loop owns: no allocation, lock or wait. The
 /// writer thread looks every 100 ms by itself, so the loop wakes it only when the ring passes half full: one
@@ -11,9 +13,13 @@ import Synchronization
 /// **Units and limits**: errors may fill the ring; accesses leave an eighth of it to them, so that a busy
 /// access log does not hide what went wrong. What finds no room is counted in `LogHub.drops`.
 @safe package final class LogRing {
-    /// Whether anything reads errors. Where false, `error` returns at once.
+    /// Whether anything reads errors.
+    ///
+    /// Where false, `error` returns at once.
     package let isErrorLogged: Bool
-    /// Whether anything reads accesses. Ask before gathering a record; where false, `access` returns at once.
+    /// Whether anything reads accesses.
+    ///
+    /// Ask before gathering a record; where false, `access` returns at once.
     package let isAccessLogged: Bool
 
     private let memory: LogRingMemory

@@ -55,7 +55,10 @@ struct PaddedPosition: ~Copyable {
             let record = unsafe base + Int(truncatingIfNeeded: position) & (capacity - 1)
             let prefix = unsafe record.assumingMemoryBound(to: LogRecordPrefix.self)
             let byteCount = unsafe prefix.pointee.byteCount
-            precondition(byteCount >= 8 && UInt64(byteCount) <= end - position, "The log ring lost its place.")
+            precondition(
+                byteCount >= 8 && UInt64(byteCount) <= end - position,
+                "The log ring lost its place."
+            )
             if unsafe prefix.pointee.kind != .padding {
                 unsafe body(LogRecordView(base: UnsafeRawPointer(record)))
                 count += 1

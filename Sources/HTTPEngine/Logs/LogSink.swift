@@ -17,11 +17,15 @@ public enum LogSink: Sendable {
 /// Named as HTTP.sys names them: by size `httperr1.log`, `extend1.log` (W3C), `ncsa1.log`; by day
 /// `ht261122.log`, `ex261122.log`, `nc261122.log`; by hour the same with two more digits. UTC throughout.
 public struct LogFiles: Sendable {
-    /// The directory. It is created, for its owner and group only, if just its last component is missing.
+    /// The directory.
+    ///
+    /// It is created, for its owner and group only, if just its last component is missing.
     public var directory: String
     /// When a new file begins.
     public var rotation: LogRotation
-    /// How many files stay, the open one included; nil keeps all. The oldest are deleted when a file begins.
+    /// How many files stay, the open one included; nil keeps all.
+    ///
+    /// The oldest are deleted when a file begins.
     ///
     /// Peers decide how much is logged, therefore this has a bound unless it is taken away.
     public var filesMax: Int?

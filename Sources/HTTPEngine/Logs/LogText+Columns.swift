@@ -29,7 +29,9 @@ extension LogText {
         append(decimal: UInt64(version.minor))
     }
 
-    /// An address without its port. An IPv6 scope of 0 is printed where `isScopeKept`, as `httperr` does.
+    /// An address without its port.
+    ///
+    /// An IPv6 scope of 0 is printed where `isScopeKept`, as `httperr` does.
     mutating func appendColumn(_ address: LogAddress, isScopeKept: Bool) {
         if !address.isPresent { return append(UInt8(ascii: "-")) }
         if address.isIPv4 { return appendIPv4(UInt32(truncatingIfNeeded: address.low)) }

@@ -26,7 +26,8 @@ struct LogThread {
     /// Leaves the thread to itself.
     func detach() { pthread_detach(handle) }
 
-    private static let body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+    private static let body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
+        context in
         guard let context = unsafe context else { return nil }
         // Signals are the application's; a pipe closed by its reader is an error of `write`, not a signal.
         var signals = sigset_t()

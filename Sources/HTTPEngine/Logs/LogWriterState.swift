@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import Synchronization
 
-/// What the hub, the loops and the writer thread share. Nothing here is on a loop's path.
+/// What the hub, the loops and the writer thread share.
+///
+/// Nothing here is on a loop's path.
 final class LogWriterState: Sendable {
     /// What the other threads want of the writer.
     struct Wishes {

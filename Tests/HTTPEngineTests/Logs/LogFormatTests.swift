@@ -17,21 +17,36 @@ struct LogFormatTests {
         }
     }
 
-    @Test("Every byte, alone and among harmless ones, leaves one printable ASCII column")
+    @Test("Every byte is escaped alike at every place of a text, and leaves one printable ASCII column")
     func everyByte() {
-        for byte in UInt8.min...UInt8.max {
-            for input in [[byte], [UInt8](repeating: 0x61, count: 15) + [byte], [byte] + [UInt8](repeating: 0x61, count: 40)] {
-                for escaping in [LogText.Escaping.column, .quoted, .word] {
-                    let output = text { text in input.withUnsafeBufferPointer { text.append($0, escaping: escaping) } }
-                    #expect(output.utf8.allSatisfy { 0x20...0x7E ~= $0 })
-                    #expect(escaping == .quoted || !output.contains(" "))
-                    #expect(escaping == .column || !output.replacing("\\\\", with: "").replacing("\\\"", with: "").contains("\""))
+        func escaped(_ input: [UInt8], _ escaping: LogText.Escaping) -> String {
+            text { text in input.withUnsafeBufferPointer { text.append($0, escaping: escaping) } }
+        }
+        for escaping in [LogText.Escaping.column, .quoted, .word] {
+            for byte in UInt8.min...UInt8.max {
+                let alone = escaped([byte], escaping)
+                #expect(alone.utf8.allSatisfy { 0x20...0x7E ~= $0 })
+                #expect(escaping == .quoted || !alone.contains(" "))
+                #expect(escaping == .column || alone != "\"" && alone != "\\")
+                for place in 0..<20 {
+                    var input = [UInt8](repeating: UInt8(ascii: "~"), count: 20)
+                    input[place] = byte
+                    let (before, after) = (
+                        String(repeating: "~", count: place), String(repeating: "~", count: 19 - place)
+                    )
+                    let expected = before + alone + after
+                    if escaped(input, escaping) != expected {
+                        Issue.record("\(byte) at \(place) as \(escaping)")
+                    }
                 }
             }
         }
     }
 
-    @Test("Addresses are printed by RFC 5952 §4, with HTTPERR's scope", arguments: try corpusRows("addresses"))
+    @Test(
+        "Addresses are printed by RFC 5952 §4, with HTTPERR's scope",
+        arguments: try corpusRows("addresses")
+    )
     func addresses(row: [String]) throws {
         let input = bytes(hex: row[0])
         func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
@@ -65,7 +80,10 @@ struct LogFormatTests {
 
     @Test(
         "A version with a part of ten or more is HTTP/?.?, none is a dash (HTTPERR)",
-        arguments: [(0, 0, "-"), (1, 0, "HTTP/1.0"), (1, 1, "HTTP/1.1"), (0, 9, "HTTP/0.9"), (10, 0, "HTTP/?.?"), (1, 255, "HTTP/?.?")]
+        arguments: [
+            (0, 0, "-"), (1, 0, "HTTP/1.0"), (1, 1, "HTTP/1.1"), (0, 9, "HTTP/0.9"), (10, 0, "HTTP/?.?"),
+            (1, 255, "HTTP/?.?"),
+        ]
     )
     func versions(major: UInt8, minor: UInt8, expected: String) {
         #expect(text { $0.appendColumn(LogVersion(major: major, minor: minor)) } == expected)
@@ -79,7 +97,11 @@ struct LogFormatTests {
 
     @Test("A status is at most 999 and none is a dash (HTTPERR)")
     func statuses() {
-        #expect([0, 200, 999, 1000, 65535].map { status in text { $0.appendColumn(status: status) } } == ["-", "200", "999", "999", "999"])
+        #expect(
+            [0, 200, 999, 1000, 65535].map { status in text { $0.appendColumn(status: status) } } == [
+                "-", "200", "999", "999", "999",
+            ]
+        )
     }
 }
 
@@ -111,7 +133,9 @@ struct LogLineTests {
     @Test("An error line has HTTPERR's thirteen columns in order")
     func errorLine() throws {
         let line = try line { $0.error(sampleError(7), "GET", "/a?b", "shop") }
-        #expect(line == "2026-11-22 17:28:31 192.0.2.7 51034 192.0.2.1 80 HTTP/1.1 GET /a?b 503 7 QueueFull shop")
+        #expect(
+            line == "2026-11-22 17:28:31 192.0.2.7 51034 192.0.2.1 80 HTTP/1.1 GET /a?b 503 7 QueueFull shop"
+        )
         let header = text { ErrorLogFormat.appendHeader(at: LogTimestamp(nanoseconds: noon), to: &$0) }
         #expect(
             header == """
@@ -127,7 +151,10 @@ struct LogLineTests {
     @Test("What an error lacks is a dash")
     func emptyErrorLine() throws {
         let record = ErrorLogRecord(time: noon, client: .none, server: .none, reason: .connectionsRefused)
-        #expect(try line { $0.error(record, "", "", "") } == "2026-11-22 17:28:31 - - - - - - - - - Connections_Refused -")
+        #expect(
+            try line { $0.error(record, "", "", "") }
+                == "2026-11-22 17:28:31 - - - - - - - - - Connections_Refused -"
+        )
     }
 
     @Test("The reason `none` logs nothing")
@@ -140,17 +167,23 @@ struct LogLineTests {
     @Test("Every reason is one column", arguments: ErrorLogReason.allCases.filter { $0 != .none })
     func reasons(reason: ErrorLogReason) throws {
         let record = ErrorLogRecord(time: noon, client: .none, server: .none, reason: reason)
-        let columns = try line { $0.error(record, "", "", "") }.split(separator: " ", omittingEmptySubsequences: false)
+        let columns = try line { $0.error(record, "", "", "") }.split(
+            separator: " ",
+            omittingEmptySubsequences: false
+        )
         #expect(columns.count == 13)
         #expect(columns[11] == "\(reason.rawText)")
     }
 
     @Test("No peer byte forges an error line or moves a column")
     func hostileError() throws {
-        let forged = "/\r\n2026-11-22 17:28:31 10.0.0.1 1 10.0.0.2 80 HTTP/1.1 GET /x 200 1 - admin\n#Fields: x"
+        let forged =
+            "/\r\n2026-11-22 17:28:31 10.0.0.1 1 10.0.0.2 80 HTTP/1.1 GET /x 200 1 - admin\n#Fields: x"
         for byte in 0...0xFF as ClosedRange<UInt8> {
             let hostile = [byte] + Array(forged.utf8) + [byte]
-            let line = try line { $0.error(sampleError(), method: hostile.span, uri: hostile.span, queueName: hostile.span) }
+            let line = try line {
+                $0.error(sampleError(), method: hostile.span, uri: hostile.span, queueName: hostile.span)
+            }
             #expect(line.split(separator: " ", omittingEmptySubsequences: false).count == 13)
             #expect(line.utf8.allSatisfy { 0x20...0x7E ~= $0 })
         }
@@ -159,8 +192,10 @@ struct LogLineTests {
     @Test("Methods are cut at 255 bytes and URIs at 4096 (HTTPERR), also when every byte is escaped")
     func cuts() throws {
         let long = [UInt8](repeating: 0xFF, count: 70000)
-        let columns = try line { $0.error(sampleError(), method: long.span, uri: long.span, queueName: long.span) }
-            .split(separator: " ")
+        let columns = try line {
+            $0.error(sampleError(), method: long.span, uri: long.span, queueName: long.span)
+        }
+        .split(separator: " ")
         #expect(columns[7].count == 255 * 3)
         #expect(columns[8].count == 4096 * 3)
         #expect(columns[12].count == 255 * 3)
@@ -182,17 +217,27 @@ struct LogLineTests {
 
     @Test("NCSA common: host - user [time] \"request\" status bytes")
     func common() throws {
-        let line = try line(.ncsaCommon) { $0.access(sampleAccess(), "GET", "/a?b", user: "alice", userAgent: "x", referer: "y") }
+        let line = try line(.ncsaCommon) {
+            $0.access(sampleAccess(), "GET", "/a?b", user: "alice", userAgent: "x", referer: "y")
+        }
         #expect(line == "192.0.2.7 - alice [22/Nov/2026:17:28:31 +0000] \"GET /a?b HTTP/1.1\" 200 1234")
     }
 
     @Test("NCSA combined adds referer and user agent between quotes")
     func combined() throws {
         let line = try line(.ncsaCombined) { ring in
-            ring.access(sampleAccess(), "GET", "/", user: "a b", userAgent: "Mozilla/5.0 (\"x\")", referer: "http://h/\\")
+            ring.access(
+                sampleAccess(),
+                "GET",
+                "/",
+                user: "a b",
+                userAgent: "Mozilla/5.0 (\"x\")",
+                referer: "http://h/\\"
+            )
         }
         #expect(
-            line == #"192.0.2.7 - a\x20b [22/Nov/2026:17:28:31 +0000] "GET / HTTP/1.1" 200 1234 "http://h/\\" "Mozilla/5.0 (\"x\")""#
+            line
+                == #"192.0.2.7 - a\x20b [22/Nov/2026:17:28:31 +0000] "GET / HTTP/1.1" 200 1234 "http://h/\\" "Mozilla/5.0 (\"x\")""#
         )
         let empty = try self.line(.ncsaCombined) { $0.access(sampleAccess(), "", "") }
         #expect(empty == #"192.0.2.7 - - [22/Nov/2026:17:28:31 +0000] "- - HTTP/1.1" 200 1234 "-" "-""#)
@@ -204,10 +249,19 @@ struct LogLineTests {
         record.streamID = 5
         record.version = LogVersion(.http2)
         let line = try line(.w3c) { ring in
-            ring.access(record, "GET", "/a%20b?c=d?e", user: "alice", host: "example.com", userAgent: "curl 8", referer: "http://r/")
+            ring.access(
+                record,
+                "GET",
+                "/a%20b?c=d?e",
+                user: "alice",
+                host: "example.com",
+                userAgent: "curl 8",
+                referer: "http://r/"
+            )
         }
         #expect(
-            line == "2026-11-22 17:28:31 7 - 192.0.2.1 GET /a%20b c=d?e 80 alice 192.0.2.7 HTTP/2.0 curl+8 - http://r/ "
+            line
+                == "2026-11-22 17:28:31 7 - 192.0.2.1 GET /a%20b c=d?e 80 alice 192.0.2.7 HTTP/2.0 curl+8 - http://r/ "
                 + "example.com 200 0 0 1234 456 12 5"
         )
         let header = text { AccessLogFormat.w3c.appendHeader(at: LogTimestamp(nanoseconds: noon), to: &$0) }

@@ -52,7 +52,8 @@ final class TemporaryDirectory: Sendable {
 
 /// The rows of a corpus file: columns between `|`, trimmed; `#` begins a comment.
 func corpusRows(_ name: String) throws -> [[String]] {
-    let url = try #require(Bundle.module.url(forResource: name, withExtension: "txt", subdirectory: "LogCorpus"))
+    let bundle = Bundle.module
+    let url = try #require(bundle.url(forResource: name, withExtension: "txt", subdirectory: "LogCorpus"))
     return try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
         .filter { !$0.hasPrefix("#") }
         .map { line in
@@ -64,7 +65,9 @@ func corpusRows(_ name: String) throws -> [[String]] {
 /// Bytes from hexadecimal with or without spaces.
 func bytes(hex: String) -> [UInt8] {
     let digits = Array(hex.filter { $0 != " " })
-    return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+    return stride(from: 0, to: digits.count, by: 2).compactMap { index in
+        UInt8(String(digits[index...index + 1]), radix: 16)
+    }
 }
 
 /// What `write` appends, as a string.
@@ -76,7 +79,12 @@ func text(_ write: (inout LogText) -> Void) -> String {
 
 extension LogRing {
     func error(_ record: ErrorLogRecord, _ method: String, _ uri: String, _ queueName: String) {
-        error(record, method: Array(method.utf8).span, uri: Array(uri.utf8).span, queueName: Array(queueName.utf8).span)
+        error(
+            record,
+            method: Array(method.utf8).span,
+            uri: Array(uri.utf8).span,
+            queueName: Array(queueName.utf8).span
+        )
     }
 
     func access(
