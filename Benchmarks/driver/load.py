@@ -40,6 +40,7 @@ def probe(server: ServerProcess, scenario: Scenario) -> tuple[bytes, bytes]:
         raise server.failure(f"{scenario.path}: {error}") from error
     if len(body) != scenario.body_bytes:
         raise server.failure(f"{scenario.path}: {len(body)} bytes of body, not {scenario.body_bytes}")
+    server.find_children()
     return head, body
 
 
@@ -125,7 +126,7 @@ def measure(
     requests = (after.bytes - before.bytes) / response_bytes
     nanoseconds = after.time - before.time
     used = after.server - before.server
-    if requests < 1 or totals["requests"] < 1:
+    if requests < 1 or totals["requests"] < 1 or used == 0:
         raise server.failure("answered nothing in the window")
     if totals["status"]:
         raise server.failure(f"{totals['status']} of {totals['requests']} responses were not 2xx or 3xx")

@@ -69,7 +69,6 @@ class ServerProcess:
         except BaseException:
             self.stop()
             raise
-        self.pids = [self.process.pid, *children(self.process.pid)]
 
     def _wait_until_it_accepts(self) -> None:
         deadline = time.monotonic() + 15
@@ -83,6 +82,10 @@ class ServerProcess:
                 if time.monotonic() > deadline:
                     raise self.failure("does not accept connections") from None
                 time.sleep(0.02)
+
+    def find_children(self) -> None:
+        """To be called after an answer: a listener accepts before the worker behind it exists."""
+        self.pids = [self.process.pid, *children(self.process.pid)]
 
     def failure(self, what: str) -> RunFailure:
         output = self.log.read_text(errors="replace")[-4000:].strip()
