@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables and the JSON record of a whole session of runs."""
+"""Tables and the JSON record of a whole comparison."""
 
 import json
 import pathlib
