@@ -18,6 +18,8 @@ final class LogDescriptor {
 
     /// The most that a pipe, once it is writable, takes without blocking.
     private static let pipeBytes = 4096
+    /// How often one write is tried again after a signal or a quicker writer.
+    private static let attemptsMax = 100
 
     /// Wraps a descriptor that something else closes.
     init(_ descriptor: Int32, name: String, patienceMilliseconds: Int32 = 1000) {
@@ -51,7 +53,7 @@ final class LogDescriptor {
 
     /// Writes at least one byte, at most `count`, and returns how many.
     private func writeSome(_ bytes: UnsafePointer<UInt8>, _ count: Int) throws(LogError) -> Int {
-        while true {
+        for _ in 0..<Self.attemptsMax {
             if !isFile { try waitUntilWritable() }
             let result = unsafe Glibc.write(descriptor, bytes, isFile ? count : min(count, Self.pipeBytes))
             if result > 0 { return result }
@@ -61,6 +63,7 @@ final class LogDescriptor {
             if code == EINTR || (code == EAGAIN && !isFile) { continue }
             throw LogError(operation: "write", code: code, object: name)
         }
+        throw LogError(operation: "write", code: EAGAIN, object: name)
     }
 
     private func waitUntilWritable() throws(LogError) {

@@ -8,7 +8,9 @@ public enum LogSink: Sendable {
     case descriptor(Int32)
     /// Files in a directory, one after another.
     case files(LogFiles)
-    /// A function that gets each line without its end, on the log's own thread. Everything in it is ASCII.
+    /// A function that gets each line without its end, on the log's own thread; all of it is ASCII.
+    ///
+    /// While it works both logs wait, and it cannot itself wait for a flush.
     case lines(@Sendable (String) -> Void)
 }
 
