@@ -130,7 +130,9 @@ enum ByteOperations {
         return (differences &- 0x0101_0101_0101_0101) & ~differences & 0x8080_8080_8080_8080
     }
 
-    /// Folds one word into a hash. Not cryptographic: a collision may cost time, never an answer.
+    /// Folds one word into a hash.
+    ///
+    /// Not cryptographic: a collision may cost time, never an answer.
     @inline(__always)
     private static func mix(_ hash: UInt64, _ word: UInt64) -> UInt64 {
         let product = (hash ^ word).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)

@@ -15,7 +15,9 @@ struct CacheControl: Equatable {
     var maxAge: Int32?
     var sharedMaxAge: Int32?
 
-    /// Parses the field's value; several lines are joined with commas first. Nil if it is malformed.
+    /// Parses the field's value; several lines are joined with commas first.
+    ///
+    /// Nil if it is malformed.
     init?(_ value: [UInt8]) {
         var parser = DirectiveParser(bytes: value)
         while true {

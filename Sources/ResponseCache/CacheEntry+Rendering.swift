@@ -59,7 +59,9 @@ extension CacheEntry {
     /// Calls a function with each field of the head, in order: for protocols with heads of another form.
     ///
     /// `Content-Length` and `Date` are among them; the value of `Date` is room only.
-    public func forEachField(_ body: (_ id: FieldID, _ name: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
+    public func forEachField(
+        _ body: (_ id: FieldID, _ name: Span<UInt8>, _ value: Span<UInt8>) -> Void
+    ) {
         let bytes = bytes
         forEachLine { id, name, value, _ in
             body(id, bytes.span.extracting(name), bytes.span.extracting(value))
@@ -96,7 +98,7 @@ extension CacheEntryParts {
         fields.forEach { id, name, value in
             switch id {
             case .connection:
-                parts.closesConnection = parts.closesConnection || FieldSyntax.listContains("close", in: value)
+                if FieldSyntax.listContains("close", in: value) { parts.closesConnection = true }
             case .keepAlive, .proxyConnection, .transferEncoding, .upgrade, .trailer, .contentLength, .date:
                 break
             default:
@@ -124,7 +126,11 @@ enum ResponseHeadWriter {
 
     /// Appends a field line; returns where its value is.
     @discardableResult
-    static func appendField(_ name: Span<UInt8>, _ value: Span<UInt8>, to bytes: inout [UInt8]) -> Range<Int> {
+    static func appendField(
+        _ name: Span<UInt8>,
+        _ value: Span<UInt8>,
+        to bytes: inout [UInt8]
+    ) -> Range<Int> {
         ByteOperations.append(name, to: &bytes)
         ByteOperations.append(": ", to: &bytes)
         let start = bytes.count

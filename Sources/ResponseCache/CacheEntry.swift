@@ -45,7 +45,9 @@ public final class CacheEntry: Sendable {
     private let used: Atomic<Int64>
     /// The store's version at which a look-up by the key may have begun to give something else; 0 is never.
     private let disturbed = Atomic<UInt64>(0)
-    /// Where the store lists the entry, or -1. Touched under the store's lock only.
+    /// Where the store lists the entry, or -1.
+    ///
+    /// Touched under the store's lock only.
     private let position = Atomic<Int>(-1)
 
     /// Makes an entry of parts that agree with each other.
@@ -90,6 +92,7 @@ public final class CacheEntry: Sendable {
     /// Whether the entry is fresh.
     ///
     /// - Parameter now: Monotonic nanoseconds.
+    /// - Returns: Whether it may be served still.
     @inline(__always)
     public func isFresh(at now: Int64) -> Bool { now < expiresAt }
 

@@ -109,7 +109,8 @@ public struct CacheFlushPattern: Sendable, Equatable {
     ///
     /// Cost: allocates where the key's path is written in an unusual way; meant for flushes, not for requests.
     public func matches(_ key: CacheKey) -> Bool {
-        guard !key.isEmpty, key.isSecure == isSecure, key.port == port, matchesHost(of: key) else { return false }
+        guard !key.isEmpty, key.isSecure == isSecure, key.port == port else { return false }
+        guard matchesHost(of: key) else { return false }
         let target = key.bytes[key.targetRange]
         let mark = target.firstIndex(of: UInt8(ascii: "?"))
         let candidate = CachePath.normalized(Array(target[..<(mark ?? target.endIndex)]))

@@ -4,13 +4,21 @@
 ///
 /// The defaults are HTTP.sys's where it has one (`UriMaxUriBytes`, `UriScavengerPeriod`).
 public struct CacheLimits: Sendable, Equatable {
-    /// Bytes of all entries, their keys and their bookkeeping together. 64 MiB unless said otherwise.
+    /// Bytes of all entries, their keys and their bookkeeping together.
+    ///
+    /// 64 MiB unless said otherwise.
     public var byteBudget: Int
-    /// Bytes of the largest response, head and body. 262,144 unless said otherwise.
+    /// Bytes of the largest response, head and body.
+    ///
+    /// 262,144 unless said otherwise.
     public var entryBytesMax: Int
-    /// Bytes of the largest response head. 16 KiB unless said otherwise.
+    /// Bytes of the largest response head.
+    ///
+    /// 16 KiB unless said otherwise.
     public var headBytesMax: Int
-    /// How long an entry that nobody asks for is kept. 120 s unless said otherwise.
+    /// How long an entry that nobody asks for is kept.
+    ///
+    /// 120 s unless said otherwise.
     public var scavengerPeriod: Duration
 
     /// Makes limits; each has its default.

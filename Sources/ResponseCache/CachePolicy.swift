@@ -35,6 +35,7 @@ public enum CacheLifetime: Sendable, Equatable {
     /// The instant at which the lifetime ends, in monotonic nanoseconds; `Int64.max` means never.
     ///
     /// - Parameter now: The instant at which it begins, in monotonic nanoseconds.
+    /// - Returns: The first instant at which it is over.
     public func end(startingAt now: Int64) -> Int64 {
         switch self {
         case .untilFlushed:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a response is not stored. One case for each reason.
+/// Why a response is not stored.
+///
+/// One case for each reason.
 ///
 /// Caching is best effort: no reason ever fails the response itself.
 public enum CacheRefusal: UInt8, Error, CaseIterable, Sendable {

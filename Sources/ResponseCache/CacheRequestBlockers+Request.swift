@@ -40,7 +40,13 @@ extension CacheRequestBlockers {
 
     /// The fields that have a say.
     private static let decisive = FieldIDSet(
-        .authorization, .range, .ifRange, .translate, .expect, .ifMatch, .ifUnmodifiedSince
+        .authorization,
+        .range,
+        .ifRange,
+        .translate,
+        .expect,
+        .ifMatch,
+        .ifUnmodifiedSince
     )
 
     @inline(never)

@@ -14,13 +14,17 @@ public struct CacheRequestBlockers: OptionSet, Sendable {
         self.rawValue = rawValue
     }
 
-    /// The method is not GET. Such a request leaves the entry of the same URL as it is.
+    /// The method is not GET.
+    ///
+    /// Such a request leaves the entry of the same URL as it is.
     public static let method = Self(rawValue: 1 << 0)
     /// The request has content: a `Transfer-Encoding`, or a `Content-Length` other than 0.
     public static let body = Self(rawValue: 1 << 1)
     /// The request has `Authorization`, or its connection is authenticated.
     public static let credentials = Self(rawValue: 1 << 2)
-    /// The request has `Range` or `If-Range`. It may be served from an entry, but makes none.
+    /// The request has `Range` or `If-Range`.
+    ///
+    /// It may be served from an entry, but makes none.
     public static let range = Self(rawValue: 1 << 3)
     /// The request has `Translate: f`.
     public static let translate = Self(rawValue: 1 << 4)

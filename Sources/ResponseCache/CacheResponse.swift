@@ -37,7 +37,7 @@ public struct CacheResponse: Sendable {
     public init?(
         of entry: CacheEntry,
         as disposition: CacheDisposition,
-        boundary: @autoclosure () -> (UInt64, UInt64) = (.random(in: .min ... .max), .random(in: .min ... .max))
+        boundary: @autoclosure () -> (UInt64, UInt64) = Self.randomBoundary()
     ) {
         switch disposition {
         case .full:
@@ -58,6 +58,11 @@ public struct CacheResponse: Sendable {
         }
     }
 
+    /// Draws a boundary for `init`.
+    public static func randomBoundary() -> (UInt64, UInt64) {
+        (.random(in: .min ... .max), .random(in: .min ... .max))
+    }
+
     /// RFC 9110 §15.4.5: the fields that say what is still valid, and no other representation metadata.
     private mutating func appendNotModified(_ entry: CacheEntry) {
         var kept = FieldIDSet(.cacheControl, .contentLocation, .eTag, .expires, .vary, .server)
@@ -72,7 +77,7 @@ public struct CacheResponse: Sendable {
         let complete = Int64(entry.bodyByteCount)
         let contentRange = ByteRanges.contentRange(range, length: complete)
         ResponseHeadWriter.appendField("Content-Range", Array(contentRange.utf8), to: &bytes)
-        ResponseHeadWriter.appendField("Content-Length", decimal: Int(range.upperBound - range.lowerBound), to: &bytes)
+        ResponseHeadWriter.appendField("Content-Length", decimal: range.count, to: &bytes)
         endHead()
         appendBody(range, of: entry)
     }

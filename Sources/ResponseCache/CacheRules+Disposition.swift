@@ -11,6 +11,7 @@ extension CacheRules {
     ///   - head: The request's head, free of blockers (`CacheRequestBlockers.mayServe`).
     ///   - bytes: The bytes that it was parsed from.
     ///   - wallClock: Unix seconds.
+    /// - Returns: The disposition; `CacheResponse` renders all but `full`.
     @inline(__always)
     public static func disposition(
         of entry: CacheEntry,
@@ -28,6 +29,7 @@ extension CacheRules {
     ///   - entry: The entry that the look-up gave.
     ///   - fields: The request's fields, free of blockers (`CacheRequestBlockers.mayServe`).
     ///   - wallClock: Unix seconds.
+    /// - Returns: The disposition; `CacheResponse` renders all but `full`.
     public static func disposition(
         of entry: CacheEntry,
         fields: FieldSection,

@@ -52,7 +52,8 @@ public enum CacheRules {
     ///   - fields: The response's fields.
     ///   - limits: The bounds of the cache. The bound of the head is checked by the store.
     ///   - wallClock: Unix seconds.
-    /// - Throws: Why not.
+    /// - Returns: For how long it may be stored.
+    /// - Throws: Why it may not be.
     public static func lifetime(
         request: CacheRequestBlockers,
         response: CacheCandidate,
@@ -140,9 +141,8 @@ public enum CacheRules {
         // `no-cache` contradicts itself, and RFC 9111 §3 has the prohibition win.
         guard control.isPublic, !control.forbidsStoring else { throw .notPublic }
         if let seconds = control.sharedMaxAge ?? control.maxAge { return Int64(seconds) }
-        guard let text = fields.joined(.expires), let expires = HTTPDate.parse(text.span, now: wallClock) else {
-            throw .noLifetime
-        }
+        guard let text = fields.joined(.expires) else { throw .noLifetime }
+        guard let expires = HTTPDate.parse(text.span, now: wallClock) else { throw .noLifetime }
         let (left, overflow) = expires.subtractingReportingOverflow(wallClock)
         guard !overflow else { throw .noLifetime }
         return left

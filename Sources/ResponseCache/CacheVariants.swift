@@ -24,6 +24,7 @@ public struct CacheVariants: Sendable {
     /// - Parameters:
     ///   - accepted: The codings that the client takes.
     ///   - now: Monotonic nanoseconds.
+    /// - Returns: The entry, or nil if there is none for the client.
     @inline(__always)
     public func entry(accepting accepted: ContentCodings, now: Int64) -> CacheEntry? {
         guard others.isEmpty else { return best(accepting: accepted, now: now) }

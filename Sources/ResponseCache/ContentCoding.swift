@@ -62,6 +62,8 @@ public struct ContentCodings: OptionSet, Sendable {
                 insert(Self(coding))
             }
         }
+        // The old name counts as the new one; where there is `*`, it would only repeat what `*` says.
+        guard FieldSyntax.weight(of: "*", in: acceptEncoding) == nil else { return }
         if let weight = FieldSyntax.weight(of: "x-gzip", in: acceptEncoding), weight > 0 {
             insert(Self(.gzip))
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Loop-affine. Remembers what whole request heads, byte for byte, were answered with from the cache.
+/// Loop-affine: remembers what whole request heads, byte for byte, were answered with from the cache.
 ///
 /// A head that is the same in every byte, on the same endpoint, parses to the same request; as long as the
 /// cache would still give the same entry for it, it has the same answer, and neither need be done again.
@@ -65,6 +65,7 @@ public struct HeadMemo: ~Copyable {
     ///   - bytes: What was received, from the first byte of a head on; it may go on beyond the head.
     ///   - endpoint: What the caller numbers its endpoints by.
     ///   - now: Monotonic nanoseconds.
+    /// - Returns: The answer, or nil: then parse the head and look in the cache.
     @inline(__always)
     public mutating func lookup(
         _ bytes: Span<UInt8>,

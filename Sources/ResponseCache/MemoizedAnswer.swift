@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Loop-affine. What one request head was answered with: a private copy of the entry's bytes.
+/// Loop-affine: what one request head was answered with: a private copy of the entry's bytes.
 public final class MemoizedAnswer {
     /// The whole response: `CacheEntry.bytes`.
     public let response: [UInt8]

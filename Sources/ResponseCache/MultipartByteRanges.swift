@@ -47,7 +47,9 @@ public struct MultipartByteRanges: Sendable {
         Array("multipart/byteranges; boundary=".utf8) + boundary
     }
 
-    /// Bytes of the whole body: the response's `Content-Length`. `Int64.max` if it is more than that.
+    /// Bytes of the whole body: the response's `Content-Length`.
+    ///
+    /// `Int64.max` if it is more than that.
     public var byteCount: Int64 {
         var sum = Int64(closing.count)
         for index in ranges.indices {
@@ -63,6 +65,7 @@ public struct MultipartByteRanges: Sendable {
     /// What stands before the bytes of one range.
     ///
     /// - Parameter index: The index of the range in `ranges`.
+    /// - Returns: The boundary line, the part's fields and the empty line.
     public func partHead(_ index: Int) -> [UInt8] {
         var head: [UInt8] = index == 0 ? [] : [0x0D, 0x0A]
         head += "--".utf8

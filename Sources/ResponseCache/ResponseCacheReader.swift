@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import HashTreeCollections
 
-/// Loop-affine. One loop's view of the response cache: a snapshot, looked up without a lock.
+/// Loop-affine: one loop's view of the response cache: a snapshot, looked up without a lock.
 ///
 /// A look-up compares the store's version with that of the snapshot, takes a new snapshot (and for that
 /// the store's lock) only if they differ, and then searches it. It allocates nothing.
@@ -54,6 +54,7 @@ public struct ResponseCacheReader: ~Copyable {
     ///   - key: The key.
     ///   - accepted: The content codings that the client takes.
     ///   - now: Monotonic nanoseconds.
+    /// - Returns: The entry, or nil if there is none for the client.
     public mutating func lookup(
         _ key: CacheKey,
         accepting accepted: ContentCodings = [],

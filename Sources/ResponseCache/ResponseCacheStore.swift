@@ -191,6 +191,7 @@ public final class ResponseCacheStore: Sendable {
     /// All entries, in no order: for `show cachestate`.
     ///
     /// - Parameter pattern: What to list; nil for everything.
+    /// - Returns: The entries, which stay readable whatever becomes of the cache.
     public func entries(matching pattern: CacheFlushPattern? = nil) -> [CacheEntry] {
         let entries = state.withLock { $0.listed }
         guard let pattern else { return entries }

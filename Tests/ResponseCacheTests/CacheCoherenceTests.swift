@@ -36,6 +36,7 @@ struct CacheCoherenceTests {
     }
 
     /// Each step stores the step as its body size, and publishes it after that.
+    ///
     /// A reader that saw step n published may get n or later, never something older.
     @Test("Under changes from one thread, readers on others never fall back behind what was published")
     func threads() async {

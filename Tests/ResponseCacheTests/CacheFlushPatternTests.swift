@@ -24,7 +24,10 @@ struct CacheFlushPatternTests {
         #expect(store.statistics.entryCount == (row[3] == "goes" ? 0 : 1))
     }
 
-    @Test("A text that is no pattern is refused by the part that is wrong", arguments: Corpus.rows("flush-invalid.tsv"))
+    @Test(
+        "A text that is no pattern is refused by the part that is wrong",
+        arguments: Corpus.rows("flush-invalid.tsv")
+    )
     func refuses(row: [String]) {
         var found = "ok"
         do throws(CacheFlushPatternError) {

@@ -59,7 +59,10 @@ struct CacheRulesTests {
         policy: .timeToLive(.seconds(10))
     )
 
-    @Test("Each rule decides as its row says (HttpSys tests, HTTP Server API)", arguments: Corpus.rows("lifetime.tsv"))
+    @Test(
+        "Each rule decides as its row says (HttpSys tests, HTTP Server API)",
+        arguments: Corpus.rows("lifetime.tsv")
+    )
     func table(row: [String]) throws {
         let response = CacheCandidate(
             status: try #require(UInt16(row[2])),
@@ -78,11 +81,12 @@ struct CacheRulesTests {
             response.status = status
             response.bodyByteCount = 0
             let isCacheable = (200...599).contains(status) && status != 206 && status != 304
-            #expect(Self.decision(response, fields) == (isCacheable ? "10" : "statusNotCacheable"), "\(status)")
+            let expected = isCacheable ? "10" : "statusNotCacheable"
+            #expect(Self.decision(response, fields) == expected, "\(status)")
         }
     }
 
-    @Test("A flush before the end, or a length that was not known, keeps a response out (Caching_Flush_NotCached)")
+    @Test("A flush, or a length that was not known, keeps a response out (Caching_Flush_NotCached)")
     func singleSend() throws {
         var response = Self.plain
         response.isSingleSend = false

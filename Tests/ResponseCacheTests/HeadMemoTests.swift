@@ -158,7 +158,8 @@ struct HeadMemoTests {
 
     static func padded(to count: Int) -> [UInt8] {
         let start = Array("GET /a HTTP/1.1\r\nHost: h\r\nX: ".utf8)
-        return start + Array(repeating: UInt8(ascii: "x"), count: count - start.count - 4) + Array("\r\n\r\n".utf8)
+        let filler = Array(repeating: UInt8(ascii: "x"), count: count - start.count - 4)
+        return start + filler + Array("\r\n\r\n".utf8)
     }
 
     @Test("Heads that all differ push nothing out")
@@ -166,7 +167,8 @@ struct HeadMemoTests {
         var fixture = Fixture(slotCount: 4)
         _ = fixture.remember(Self.head)
         for number in 0..<1_000 {
-            let isRemembered = fixture.remember(Array("GET /a HTTP/1.1\r\nHost: h\r\nX: \(number)\r\n\r\n".utf8), times: 1)
+            let head = Array("GET /a HTTP/1.1\r\nHost: h\r\nX: \(number)\r\n\r\n".utf8)
+            let isRemembered = fixture.remember(head, times: 1)
             #expect(!isRemembered)
         }
         let answer = fixture.recall(Self.head)

@@ -46,7 +46,8 @@ struct ResponseCacheStoreTests {
     @Test("An entry is served until its lifetime ends, and not at the instant it ends")
     func expiry() {
         let store = ResponseCacheStore()
-        store.insert(.sample(CacheKey("/a"), lifetime: .seconds(10), now: 5 * second), asOf: nil, now: 5 * second)
+        let now = 5 * second
+        store.insert(.sample(CacheKey("/a"), lifetime: .seconds(10), now: now), asOf: nil, now: now)
         var reader = ResponseCacheReader(store: store)
         #expect(reader.lookup(CacheKey("/a"), now: 15 * second - 1) != nil)
         #expect(reader.lookup(CacheKey("/a"), now: 15 * second) == nil)
