@@ -87,7 +87,7 @@ public struct HTTPContextRequest {
     /// `"HTTP/1.1"` and the like.
     public var protocolVersion: String { feature.protocolVersion }
     /// The field section.
-    public var headers: FieldSection { feature.headers }
+    public var headers: FieldSection { feature.requestHeaders }
     /// A field's value, without making the whole section.
     public subscript(_ name: HTTPField.Name) -> String? { feature.value(of: name.rawName) }
     /// The content.
@@ -175,17 +175,17 @@ public struct HTTPContextResponse {
     }
     /// The field section.
     public var headers: FieldSection {
-        get { feature.headers }
-        nonmutating _modify { yield &feature.headers }
+        get { feature.responseHeaders }
+        nonmutating _modify { yield &feature.responseHeaders }
     }
     /// The content's length, where it is known before it is written.
     public var contentLength: Int64? {
-        get { feature.headers[FieldID.contentLength].flatMap { Int64($0) } }
+        get { feature.responseHeaders[FieldID.contentLength].flatMap { Int64($0) } }
         nonmutating set {
             if let newValue {
-                try? feature.headers.set(id: .contentLength, value: String(newValue))
+                try? feature.responseHeaders.set(id: .contentLength, value: String(newValue))
             } else {
-                _ = feature.headers.remove(name: "Content-Length")
+                _ = feature.responseHeaders.remove(name: "Content-Length")
             }
         }
     }
@@ -214,7 +214,7 @@ public struct HTTPContextResponse {
     /// Answers with a status, a type and a text.
     public func respond(_ status: HTTPResponse.Status = .ok, type: String = "text/plain", _ text: String) async throws {
         self.status = status
-        feature.headers[.contentType] = type
+        feature.responseHeaders[.contentType] = type
         try await body.write(text)
     }
 }

@@ -26,7 +26,7 @@ public protocol HTTPRequestFeature: AnyObject {
     /// `"HTTP/1.0"`, `"HTTP/1.1"`, `"HTTP/2"`.
     var protocolVersion: String { get set }
     /// The field section, made from the received bytes when first asked for.
-    var headers: FieldSection { get set }
+    var requestHeaders: FieldSection { get set }
 
     /// The value of a field, its lines joined by `", "`, without making the whole section.
     ///

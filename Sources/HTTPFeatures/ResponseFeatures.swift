@@ -12,7 +12,7 @@ public protocol HTTPResponseFeature: AnyObject {
     /// The reason phrase; `nil` means the standard one of the code.
     var reasonPhrase: String? { get set }
     /// The field section. Changes after the start have no effect on the message.
-    var headers: FieldSection { get set }
+    var responseHeaders: FieldSection { get set }
     /// Whether the response has started, so that status and fields are fixed.
     var hasStarted: Bool { get }
 

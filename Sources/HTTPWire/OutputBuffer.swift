@@ -39,7 +39,9 @@ public struct OutputBuffer: ~Copyable {
         if capacity > 0 { unsafe base.deallocate() }
     }
 
-    /// Stands for no block. SAFETY: never read or written, since its capacity is 0.
+    /// Stands for no block.
+    ///
+    /// SAFETY: never read or written, since its capacity is 0.
     private static var placeholder: UnsafeMutableRawPointer {
         unsafe UnsafeMutableRawPointer(bitPattern: 16).unsafelyUnwrapped
     }
@@ -108,6 +110,20 @@ public struct OutputBuffer: ~Copyable {
         // SAFETY: the reservation made room for that many bytes; the source is another block.
         unsafe (base + count).copyMemory(from: source, byteCount: bytes.count)
         count &+= bytes.count
+    }
+
+    /// Appends what `fill` writes into room for `byteCount` bytes; it says how many those are.
+    @unsafe
+    public mutating func appendUninitialized(
+        _ byteCount: Int,
+        fill: (UnsafeMutableRawBufferPointer) -> Int
+    ) -> Int {
+        reserve(byteCount)
+        // SAFETY: the reservation made room for that many bytes behind those that are there.
+        let filled = unsafe fill(UnsafeMutableRawBufferPointer(start: base + count, count: byteCount))
+        precondition(filled >= 0 && filled <= byteCount, "No more is filled than there is room for.")
+        count &+= filled
+        return filled
     }
 
     /// Appends the bytes of a span.

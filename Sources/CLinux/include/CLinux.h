@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -377,5 +378,17 @@ static inline sigset_t hr_block_signals(void) {
 }
 
 static inline void hr_restore_signals(sigset_t previous) { pthread_sigmask(SIG_SETMASK, &previous, NULL); }
+
+// Reads from the page cache alone: -1 with EAGAIN for what is not in it (preadv2(2), RWF_NOWAIT, Linux 4.14).
+static inline ssize_t hr_read_cached(int fd, void *_Nonnull bytes, size_t count, int64_t offset) {
+    struct iovec vector = {.iov_base = bytes, .iov_len = count};
+    return syscall(SYS_preadv2, fd, &vector, 1UL, (unsigned long)offset, 0UL, 8 /* RWF_NOWAIT */);
+}
+
+// Which processors the calling thread may run on, a bit each; returns bytes written or a negative errno.
+static inline int hr_usable_processors(unsigned char *_Nonnull bits, size_t count) {
+    long result = syscall(SYS_sched_getaffinity, 0, count, bits);
+    return result < 0 ? -errno : (int)result;
+}
 
 #endif

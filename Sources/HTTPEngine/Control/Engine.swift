@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import IORing
+import ResponseCache
+import Synchronization
+public import URLPrefixes
+
+/// The HTTP engine: loops, listeners, routes and the response cache. Any thread.
+///
+/// Made, given prefixes and started by a host: in process by `HTTPRingServer`, or by the service.
+public final class Engine: Sendable {
+    /// What the engine was told.
+    public let options: EngineOptions
+    let cache: ResponseCacheStore
+    let connectionPlaces: ConnectionPlaces
+    private let log: LogHub?
+    private let eventHandler: @Sendable (EngineEvent) -> Void
+    private let control: Mutex<Control>
+
+    private struct Control {
+        var table = PrefixTable()
+        var targets: [RouteTarget?] = []
+        var loops: [LoopHandle] = []
+        var endpoints: [OpenEndpoint] = []
+        var nextEndpointID: UInt32 = 1
+        var state = State.new
+    }
+
+    private enum State { case new, running, stopping, stopped }
+
+    /// A loop as other threads see it.
+    private struct LoopHandle: Sendable {
+        let ring: Loop
+        let counters: LoopCounters
+        // SAFETY: touched only in work posted to its ring.
+        nonisolated(unsafe) let loop: EngineLoop
+    }
+
+    private struct OpenEndpoint: Sendable {
+        let endpoint: ListenerEndpoint
+        let address: SocketAddress
+        /// Prefixes that need it; an address of the options' own has none and stays.
+        var useCount: Int
+    }
+
+    private let drained = DrainSignal()
+
+    /// Makes an engine; nothing is opened or started yet.
+    ///
+    /// - Parameter onEvent: told of what happens, on loops' threads.
+    /// - Throws: where a log can't be opened.
+    public init(options: EngineOptions, onEvent: @escaping @Sendable (EngineEvent) -> Void = { _ in }) throws {
+        self.options = options
+        eventHandler = onEvent
+        cache = ResponseCacheStore(limits: CacheLimits(byteBudget: options.cacheByteBudget))
+        log =
+            options.errorLog == nil && options.accessLog == nil
+            ? nil
+            : try LogHub(errorSink: options.errorLog, accessSink: options.accessLog, format: options.accessLogFormat)
+        let pokes = LoopPokes()
+        pokeTargets = pokes
+        connectionPlaces = ConnectionPlaces(limit: options.limits.maxConnections) { pokes.resumeAccepting() }
+        control = Mutex(Control())
+    }
+
+    private let pokeTargets: LoopPokes
+
+    // MARK: Life
+
+    /// Starts the loops.
+    ///
+    /// - Throws: `IORingError` where io_uring is refused, with what to do.
+    public func start() throws {
+        try log?.start()
+        let count = max(1, options.loopCount ?? Processors.usable.count)
+        var handles: [LoopHandle] = []
+        do {
+            for index in 0..<count { handles.append(try startLoop(index)) }
+        } catch {
+            for handle in handles {
+                handle.ring.stop()
+                handle.ring.join()
+            }
+            throw error
+        }
+        let started = handles
+        control.withLock {
+            $0.loops = started
+            $0.state = .running
+        }
+        pokeTargets.set(started.map { handle in
+            LoopPokes.Target(
+                resumeAccepting: { handle.ring.post { handle.loop.resumeAccepting() } },
+                retryWaiting: { handle.ring.post { handle.loop.retryWaiting() } }
+            )
+        })
+    }
+
+    private func startLoop(_ index: Int) throws -> LoopHandle {
+        let counters = LoopCounters()
+        let routes = Routes(snapshot: PrefixTable().compile(), targets: [])
+        var configuration = Loop.Configuration()
+        configuration.name = "httpring-\(index)"
+        if options.pinsLoops { configuration.pinnedCPU = Processors.usable[index % Processors.usable.count] }
+        let made = Mutex<LoopBox?>(nil)
+        let ring = try Loop.start(configuration) { [self] ring in
+            let loop = EngineLoop(
+                ring: ring, index: index, engine: self, counters: counters, routes: routes, log: log?.makeRing())
+            made.withLock { $0 = LoopBox(loop: loop) }
+            return loop
+        }
+        guard let box = made.withLock({ $0 }) else { preconditionFailure("a started loop has made its delegate") }
+        return LoopHandle(ring: ring, counters: counters, loop: box.loop)
+    }
+
+    private struct LoopBox: Sendable {
+        // SAFETY: handed once from the loop's thread to the one that waits for its start.
+        nonisolated(unsafe) let loop: EngineLoop
+    }
+
+    /// Stops: no new connections, requests in progress finish within the deadline, the rest is closed.
+    public func stop(within deadline: Duration) async {
+        let loops = control.withLock { control -> [LoopHandle] in
+            guard control.state == .running else { return [] }
+            control.state = .stopping
+            return control.loops
+        }
+        guard !loops.isEmpty else { return }
+        drained.expect(loops.count)
+        for handle in loops { handle.ring.post { handle.loop.drain() } }
+        await drained.wait(atMost: deadline)
+        for handle in loops { handle.ring.stop() }
+        await withCheckedContinuation { continuation in
+            // Joining blocks, so it has a thread of its own.
+            BlockingThread.run {
+                for handle in loops { handle.ring.join() }
+                continuation.resume()
+            }
+        }
+        control.withLock {
+            $0.state = .stopped
+            $0.loops = []
+            $0.endpoints = []
+        }
+        pokeTargets.set([])
+        log?.stop()
+    }
+
+    /// A loop has no connection left after `drain()`.
+    func loopDrained(_ loop: EngineLoop) { drained.one() }
+
+    func report(_ event: EngineEvent) { eventHandler(event) }
+
+    /// Has every loop look at the requests that wait in queues.
+    func pokeLoops() { pokeTargets.retryWaiting() }
+
+    // MARK: Prefixes
+
+    /// Registers a prefix for a group and listens where its requests will arrive.
+    ///
+    /// - Parameter by: who asks; an embedded host owns its table.
+    /// - Returns: the prefix with the port it got where it asked for port 0.
+    /// - Throws: `PrefixTableError` or `IORingError`; nothing is changed then.
+    @discardableResult
+    public func register(_ prefix: URLPrefix, group: URLGroup, by principal: Principal = .embedded) async throws -> URLPrefix {
+        let bound = try openEndpoints(for: prefix)
+        do {
+            try control.withLock { control in
+                let index = control.targets.firstIndex { $0 == nil } ?? control.targets.count
+                try control.table.register(bound, target: Int32(index), by: principal)
+                let target = RouteTarget(index: Int32(index), prefix: bound, group: group)
+                if index == control.targets.count { control.targets.append(target) } else { control.targets[index] = target }
+            }
+        } catch {
+            closeEndpoints(for: bound)
+            throw error
+        }
+        await publishRoutes()
+        return bound
+    }
+
+    /// Takes a prefix back; requests in progress go on.
+    ///
+    /// - Returns: whether it was registered.
+    @discardableResult
+    public func unregister(_ prefix: URLPrefix) async -> Bool {
+        let group = control.withLock { control -> URLGroup? in
+            guard let index = control.targets.firstIndex(where: { $0?.prefix == prefix }) else { return nil }
+            guard control.table.unregister(prefix) else { return nil }
+            let group = control.targets[index]?.group
+            control.targets[index] = nil
+            return group
+        }
+        guard let group else { return false }
+        closeEndpoints(for: prefix)
+        cache.flush(urlGroupID: group.id)
+        await publishRoutes()
+        return true
+    }
+
+    /// Prefixes registered now, in full form, with real ports.
+    public var registeredPrefixes: [URLPrefix] {
+        control.withLock { $0.targets.compactMap { $0?.prefix } }
+    }
+
+    /// Has every loop route by the table as it is now; returns when all do. Call after a queue got its consumer.
+    public func publishRoutes() async {
+        let (routes, loops) = control.withLock { control in
+            for index in control.targets.indices {
+                guard let old = control.targets[index] else { continue }
+                control.targets[index] = RouteTarget(index: old.index, prefix: old.prefix, group: old.group)
+            }
+            return (Routes(snapshot: control.table.compile(), targets: control.targets), control.loops)
+        }
+        for handle in loops {
+            await withCheckedContinuation { continuation in
+                handle.ring.post {
+                    handle.loop.setRoutes(routes)
+                    continuation.resume()
+                }
+            }
+        }
+    }
+
+    // MARK: Addresses
+
+    /// Listens at an address that no prefix names, such as a Unix socket or an inherited descriptor.
+    ///
+    /// - Parameters:
+    ///   - scheme: how requests there are routed.
+    ///   - port: the port they are routed by.
+    public func listen(_ listener: Listener, scheme: URLPrefix.Scheme, port: UInt16) {
+        add([listener], address: listener.address, scheme: scheme, routedPort: port, useCount: .max / 2)
+    }
+
+    /// Opens a Unix socket and listens there.
+    public func listen(unixSocket path: String, mode: UInt32? = nil, scheme: URLPrefix.Scheme, port: UInt16) throws {
+        var options = Listener.Options()
+        options.unixMode = mode
+        let listeners = try Listener.open(SocketAddress(unixPath: path), count: 1, options: options)
+        add(listeners, address: listeners[0].address, scheme: scheme, routedPort: port, useCount: .max / 2)
+    }
+
+    private func openEndpoints(for prefix: URLPrefix) throws -> URLPrefix {
+        var bound = prefix
+        var opened: [SocketAddress] = []
+        var failure: (any Error)?
+        for address in EndpointAddresses.of(prefix.host, port: prefix.port) {
+            let address = bound.port == 0 ? address : address.with(port: bound.port)
+            do {
+                let actual = try open(address, prefix: prefix)
+                bound = bound.withPort(actual.port)
+                opened.append(actual)
+            } catch {
+                // A machine without IPv6 serves IPv4 alone, and the other way round.
+                if failure == nil || !EndpointAddresses.isFamilyMissing(error) { failure = error }
+                if !EndpointAddresses.isFamilyMissing(error) { break }
+            }
+        }
+        if let failure, opened.isEmpty || !EndpointAddresses.isFamilyMissing(failure) {
+            for address in opened { release(address) }
+            throw failure
+        }
+        return bound
+    }
+
+    private func open(_ address: SocketAddress, prefix: URLPrefix) throws -> SocketAddress {
+        let isOpen = control.withLock { control in
+            guard address.port != 0, let index = control.endpoints.firstIndex(where: { $0.address == address }) else {
+                return false
+            }
+            control.endpoints[index].useCount += 1
+            return true
+        }
+        if isOpen { return address }
+        let count = control.withLock { $0.loops.count }
+        let listeners = try Listener.open(address, count: max(1, count))
+        add(listeners, address: listeners[0].address, scheme: prefix.scheme, routedPort: listeners[0].address.port, useCount: 1)
+        return listeners[0].address
+    }
+
+    private func add(
+        _ listeners: [Listener],
+        address: SocketAddress,
+        scheme: URLPrefix.Scheme,
+        routedPort: UInt16,
+        useCount: Int
+    ) {
+        let (endpoint, loops) = control.withLock { control in
+            let endpoint = ListenerEndpoint(
+                id: control.nextEndpointID,
+                scheme: scheme,
+                port: routedPort,
+                address: address.isAny || address.family == .unix ? nil : address.literal,
+                isUnixSocket: address.family == .unix,
+                text: address.description
+            )
+            control.nextEndpointID += 1
+            control.endpoints.append(OpenEndpoint(endpoint: endpoint, address: address, useCount: useCount))
+            return (endpoint, control.loops)
+        }
+        for (index, handle) in loops.enumerated() where index < listeners.count {
+            let listener = listeners[index]
+            handle.ring.post { handle.loop.listen(endpoint, listener: listener) }
+        }
+    }
+
+    private func closeEndpoints(for prefix: URLPrefix) {
+        for address in EndpointAddresses.of(prefix.host, port: prefix.port) { release(address) }
+    }
+
+    private func release(_ address: SocketAddress) {
+        let (id, loops) = control.withLock { control -> (UInt32?, [LoopHandle]) in
+            guard let index = control.endpoints.firstIndex(where: { $0.address == address }) else { return (nil, []) }
+            control.endpoints[index].useCount -= 1
+            guard control.endpoints[index].useCount == 0 else { return (nil, []) }
+            return (control.endpoints.remove(at: index).endpoint.id, control.loops)
+        }
+        guard let id else { return }
+        for handle in loops { handle.ring.post { handle.loop.stopListening(id) } }
+    }
+
+    // MARK: State
+
+    /// Counters of all loops, summed.
+    public var statistics: EngineStatistics {
+        var sum = EngineStatistics()
+        let loops = control.withLock { $0.loops }
+        for handle in loops { sum.add(handle.counters) }
+        sum.logRecordsDropped = log?.droppedCount ?? 0
+        return sum
+    }
+
+    /// Removes stored responses: one URL, a URL and all below it, or everything.
+    ///
+    /// - Returns: how many were removed.
+    /// - Throws: `CacheFlushPatternError` for a URL that is none.
+    @discardableResult
+    public func flushCache(url: String? = nil, recursive: Bool = false) throws -> Int {
+        guard let url else { return cache.flushAll() }
+        return cache.flush(try CacheFlushPattern(url, includesDescendants: recursive))
+    }
+
+    /// Writes out what the logs hold.
+    public func flushLogs() { _ = log?.flush() }
+}
+
+/// Calls to all loops from places that know none of them.
+final class LoopPokes: Sendable {
+    struct Target: Sendable {
+        let resumeAccepting: @Sendable () -> Void
+        let retryWaiting: @Sendable () -> Void
+    }
+
+    private let targets = Mutex<[Target]>([])
+
+    func set(_ new: [Target]) { targets.withLock { $0 = new } }
+
+    func resumeAccepting() { for target in targets.withLock({ $0 }) { target.resumeAccepting() } }
+    func retryWaiting() { for target in targets.withLock({ $0 }) { target.retryWaiting() } }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Caps of the engine: on connections, on messages and on what is held in memory for a peer.
+///
+/// Names and defaults are Kestrel's `KestrelServerLimits` and HttpSys's options unless the comment says
+/// otherwise; the table of what a client sees at each is in `docs/limits.md`.
+public struct EngineLimits: Sendable {
+    /// Connections open at once over all loops; over it new ones wait in the kernel's backlog. `nil`: no limit.
+    public var maxConnections: Int?
+    /// Bytes of a request's content, `nil` for no limit; over it 413. Default 30,000,000.
+    public var maxRequestBodySize: Int64?
+    /// Bytes of request line and field section; over it 431. Default 32 KiB.
+    public var maxRequestHeadBytes: Int
+    /// Bytes of the request-target; over it 414. Default 8 KiB.
+    public var maxRequestTargetBytes: Int
+    /// Field lines in a request; over it 431. Default 100.
+    public var maxRequestHeaderCount: Int
+    /// Bytes of request content held for an application that does not read. Default 64 KiB.
+    public var maxRequestBufferSize: Int
+    /// Bytes of response held for a client that does not read, after which writes wait. Default 64 KiB.
+    public var maxResponseBufferSize: Int
+    /// Bytes of unread request content thrown away to keep a connection; more closes it. Default 256 KiB.
+    public var maxDrainedBodySize: Int64
+
+    /// Makes limits with the defaults.
+    public init() {
+        maxConnections = nil
+        maxRequestBodySize = 30_000_000
+        maxRequestHeadBytes = 32 * 1024
+        maxRequestTargetBytes = 8 * 1024
+        maxRequestHeaderCount = 100
+        maxRequestBufferSize = 64 * 1024
+        maxResponseBufferSize = 64 * 1024
+        maxDrainedBodySize = 256 * 1024
+    }
+}
+
+/// Time-outs and minimum rates: HTTP.sys's TimeoutManager.
+///
+/// Set for a listener and, for requests that were routed, for a URL group. Checked on a timer wheel of
+/// 16 ms slots.
+public struct TimeoutManager: Sendable {
+    /// No byte of a request's content for so long: 408 and close. Default 120 s.
+    public var entityBody: Duration
+    /// The rest of an unread request body may take so long after the response. Default 5 s (Kestrel's).
+    public var drainEntityBody: Duration
+    /// A request may wait in its queue for so long: 503. Default 120 s.
+    public var requestQueue: Duration
+    /// A connection without a request in progress is closed after so long. Default 120 s.
+    public var idleConnection: Duration
+    /// A whole head must be in after so long from its first byte, or from the connection's start: 408.
+    /// Default 30 s (Kestrel's; HTTP.sys has 120 s).
+    public var headerWait: Duration
+    /// A client that takes a response slower than this, over at least 5 s, is cut off. 0: off. Default 150.
+    public var minSendBytesPerSecond: Int
+    /// A client that sends a body slower than this, over at least 5 s, gets 408. 0: off. Default 150.
+    public var minRequestBodyBytesPerSecond: Int
+
+    /// Makes time-outs with the defaults.
+    public init() {
+        entityBody = .seconds(120)
+        drainEntityBody = .seconds(5)
+        requestQueue = .seconds(120)
+        idleConnection = .seconds(120)
+        headerWait = .seconds(30)
+        minSendBytesPerSecond = 150
+        minRequestBodyBytesPerSecond = 150
+    }
+}
+
+/// What a client sees when the engine can't pass its request on (HTTP_503_RESPONSE_VERBOSITY).
+public enum Verbosity503: Sendable {
+    /// The connection is reset without a response.
+    case basic
+    /// `503 Service Unavailable`.
+    case limited
+    /// `503` with the reason in words.
+    case full
+}
+
+/// Where handlers run.
+public enum HandlerScheduling: Sendable {
+    /// On the thread of the loop that owns the connection: no thread hop; handlers must not block.
+    case loop
+    /// On Swift's global pool, for handlers that block or compute.
+    case concurrent
+}
+
+/// Everything the engine is told at its start.
+public struct EngineOptions: Sendable {
+    /// Number of loops, each a thread; default: one for each processor the process may use.
+    public var loopCount: Int?
+    /// Pins loop *i* to the *i*-th processor the process may use.
+    public var pinsLoops = false
+    /// Caps.
+    public var limits = EngineLimits()
+    /// Time-outs of requests before they are routed, and of URL groups that set none.
+    public var timeouts = TimeoutManager()
+    /// Value of the `Server` field; `nil` sends none.
+    public var serverHeader: String? = "HTTPRing"
+    /// Whether responses may be stored and served from the response cache.
+    public var responseCaching = true
+    /// Bytes the response cache may hold.
+    public var cacheByteBudget = 64 << 20
+    /// Where the error log goes; `nil` writes none.
+    public var errorLog: LogSink?
+    /// Where the access log goes; `nil` writes none.
+    public var accessLog: LogSink?
+    /// The access log's format.
+    public var accessLogFormat = AccessLogFormat.ncsaCombined
+
+    /// Makes options with the defaults.
+    public init() {}
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+import URLPrefixes
+
+/// The root of a configuration: what its URL groups inherit.
+public final class ServerSession: Sendable {
+    /// A number unique in this process.
+    public let id: UInt64
+    /// Time-outs of groups that set none.
+    public let timeouts: TimeoutManager
+
+    /// Makes a session.
+    public init(timeouts: TimeoutManager = TimeoutManager()) {
+        self.id = Identifiers.next()
+        self.timeouts = timeouts
+    }
+}
+
+/// A set of registered URL prefixes with properties, bound to a request queue.
+public final class URLGroup: Sendable {
+    /// A number unique in this process; the site id of the logs.
+    public let id: UInt64
+    /// The session it inherits from.
+    public let session: ServerSession
+    /// Where its requests go; without one they get 503.
+    public let queue: RequestQueue?
+    /// Time-outs of its requests.
+    public let timeouts: TimeoutManager
+    /// The cap on request content, unless a request changes its own.
+    public let maxRequestBodySize: Int64?
+
+    /// Makes a group.
+    ///
+    /// - Parameter timeouts: `nil` inherits the session's.
+    public init(
+        session: ServerSession,
+        queue: RequestQueue?,
+        timeouts: TimeoutManager? = nil,
+        maxRequestBodySize: Int64?
+    ) {
+        self.id = Identifiers.next()
+        self.session = session
+        self.queue = queue
+        self.timeouts = timeouts ?? session.timeouts
+        self.maxRequestBodySize = maxRequestBodySize
+    }
+}
+
+/// Numbers for sessions, groups and connections.
+enum Identifiers {
+    private static let last = Atomic<UInt64>(0)
+
+    static func next() -> UInt64 { last.add(1, ordering: .relaxed).newValue }
+}
+
+/// What a loop routes by: the compiled table and what its targets stand for. Immutable; swapped on change.
+final class Routes: Sendable {
+    let snapshot: RoutingSnapshot
+    let targets: [RouteTarget?]
+
+    init(snapshot: RoutingSnapshot, targets: [RouteTarget?]) {
+        self.snapshot = snapshot
+        self.targets = targets
+    }
+}
+
+/// A registered prefix, its group and the application that answers for it at the moment.
+final class RouteTarget: Sendable {
+    let index: Int32
+    let prefix: URLPrefix
+    /// The prefix's full form, for logs and the request's information.
+    let text: String
+    let group: URLGroup
+    let queue: RequestQueue?
+    let consumer: (any RequestConsumer)?
+
+    init(index: Int32, prefix: URLPrefix, group: URLGroup) {
+        self.index = index
+        self.prefix = prefix
+        self.text = prefix.description
+        self.group = group
+        self.queue = group.queue
+        self.consumer = group.queue?.consumer
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+public import HTTPFeatures
+import HTTPWire
+import IORing
+
+extension Exchange: HTTPSendFileFeature {
+    /// Sends part of a file by name.
+    public func sendFile(_ path: String, offset: Int64, byteCount: Int64?) async throws {
+        guard loop.ring.isCurrent else {
+            return try await onLoop { try await $0.sendFile(path, offset: offset, byteCount: byteCount) }
+        }
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw HTTPResponseError(.fileUnavailable, "errno \(errno)") }
+        defer { Glibc.close(descriptor) }
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+            throw HTTPResponseError(.fileUnavailable, "not a regular file")
+        }
+        let size = Int64(facts.st_size)
+        let count = byteCount ?? max(0, size - offset)
+        guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
+            throw HTTPResponseError(.fileUnavailable, "the range lies outside the file")
+        }
+        try await sendFile(descriptor: descriptor, offset: offset, byteCount: count)
+    }
+
+    /// Sends part of an open file.
+    ///
+    /// What lies in the page cache is read into the connection's output on the spot; what does not is read by
+    /// the ring, so that a slow disk holds up nobody else.
+    public func sendFile(descriptor: Int32, offset: Int64, byteCount: Int64) async throws {
+        guard loop.ring.isCurrent else {
+            return try await onLoop { try await $0.sendFile(descriptor: descriptor, offset: offset, byteCount: byteCount) }
+        }
+        guard try beginFile(byteCount) else { return }
+        var offset = offset
+        var remaining = byteCount
+        while remaining > 0, driver != nil {
+            let wanted = Int(min(remaining, Int64(Exchange.filePieceByteCount)))
+            let count = try await readPiece(descriptor, offset, wanted)
+            guard count > 0 else {
+                // The file became shorter under us: only the end of the connection can say so.
+                abort()
+                throw HTTPResponseError(.fileUnavailable, "the file became shorter while it was sent")
+            }
+            offset += Int64(count)
+            remaining -= Int64(count)
+            if remaining > 0 { try await waitForOutput(below: Exchange.filePieceByteCount / 2) }
+        }
+    }
+
+    static let filePieceByteCount = 128 << 10
+
+    /// Counts the file's bytes into the response and commits the head; `false` when none are to be sent.
+    private func beginFile(_ byteCount: Int64) throws -> Bool {
+        guard try admit(byteCount), let driver else { return false }
+        driver.connection.reserveOutput(512 + Int(min(byteCount, Int64(Exchange.filePieceByteCount))))
+        pump()
+        return byteCount > 0
+    }
+
+    /// Reads from the page cache into the output, or through the ring where it is not cached.
+    private func readPiece(_ descriptor: Int32, _ offset: Int64, _ wanted: Int) async throws -> Int {
+        guard let connection = driver?.connection else { return 0 }
+        guard framing != .chunked else { return try await readFromDisk(descriptor, offset, wanted) }
+        connection.reserveOutput(wanted)
+        var failure: Int32 = 0
+        let count = connection.output.appendUninitialized(wanted) { memory in
+            let count = CachedFile.read(descriptor, memory, offset)
+            if count < 0 { failure = Int32(-count) }
+            return max(0, count)
+        }
+        connection.touch()
+        if failure == 0 { return count }
+        guard failure == EAGAIN || failure == EOPNOTSUPP else {
+            throw HTTPResponseError(.fileUnavailable, "errno \(failure)")
+        }
+        return try await readFromDisk(descriptor, offset, wanted)
+    }
+
+    private func readFromDisk(_ descriptor: Int32, _ offset: Int64, _ wanted: Int) async throws -> Int {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
+        defer { memory.deallocate() }
+        let read = await loop.readFile(descriptor, into: memory, byteCount: wanted, offset: offset)
+        guard read >= 0 else { throw HTTPResponseError(.fileUnavailable, "errno \(-read)") }
+        guard read > 0, let connection = driver?.connection else { return Int(read) }
+        connection.reserveOutput(Int(read) + 32)
+        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(read))
+        if framing == .chunked { connection.output.appendChunkHead(byteCount: bytes.count) }
+        connection.output.append(bytes)
+        if framing == .chunked { connection.output.append("\r\n" as StaticString) }
+        connection.touch()
+        return Int(read)
+    }
+}

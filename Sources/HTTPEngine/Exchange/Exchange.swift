@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+public import HTTPFeatures
+import HTTPWire
+import IORing
+import ResponseCache
+
+/// One request and its response, and the engine's implementation of their features. Loop-affine.
+///
+/// Belongs to a loop, serves one request after another and is held by two: the driver, until the response
+/// is out and the request's content is read, and the handler, until it returns. What a handler calls from
+/// another thread hops to the loop first.
+public final class Exchange {
+    enum Stage: UInt8 {
+        /// Nobody's; in the loop's store.
+        case spare
+        /// In a queue, not yet delivered.
+        case waiting
+        /// With its handler.
+        case running
+        /// The handler has ended or the client has gone; nothing more can be sent.
+        case ended
+    }
+
+    enum Framing: UInt8 {
+        case undecided
+        case none
+        case fixed
+        case chunked
+        case close
+        /// The application writes its own chunked coding.
+        case application
+    }
+
+    enum ContentFraming: UInt8 {
+        case none
+        case fixed
+        case chunked
+    }
+
+    unowned(unsafe) let loop: EngineLoop
+    /// The features as an application sees them.
+    public private(set) var features = FeatureCollection()
+    unowned(unsafe) var driver: HTTP1Driver?
+    var worker: Worker?
+    var cancelHandler: (() -> Void)?
+    var stage = Stage.spare
+    private var isHeldByDriver = false
+    private var isHeldByHandler = false
+    /// Whether the client has gone or the request was aborted.
+    public private(set) var isAborted = false
+
+    // The request.
+    var head = RequestHead()
+    /// Where the head's bytes are: in the ring's buffer they came in, or in `headCopy`.
+    var headBytes: UnsafeBufferPointer<UInt8> = .init(start: nil, count: 0)
+    private var headCopy: UnsafeMutablePointer<UInt8>?
+    private var headCopyCapacity = 0
+    var target: RouteTarget?
+    var prefixPathByteCount = 0
+    var requestNumber: UInt32 = 0
+    var connectionNumber: UInt64 = 0
+    var connectionStartedAt: Int64 = 0
+    var headStartedAt: Int64 = 0
+    var headEndedAt: Int64 = 0
+    var queuedAt: Int64 = 0
+    var deliveredAt: Int64 = 0
+    var overrides: RequestOverrides?
+
+    // The request's content.
+    var contentFraming = ContentFraming.none
+    var contentRemaining: Int64 = 0
+    var contentRead: Int64 = 0
+    /// What of `contentRead` the handler had; the rest was thrown away after it.
+    var contentReadByHandler: Int64 = 0
+    var isContentAtEnd = true
+    var hasReadContent = false
+    var hasSentContinue = false
+    var chunkedDecoder: ChunkedDecoder?
+    var contentError: Refusal?
+    var contentLimit: Int64 = -1
+    var minContentBytesPerSecond = 0
+    var contentWaiter: LoopWaiter?
+
+    // The response.
+    var status: UInt16 = 200
+    var reason: String?
+    var responseFields = FieldSection()
+    var trailerFields: FieldSection?
+    var hasStartedResponse = false
+    var isCommitted = false
+    var isComplete = false
+    var isHandlerDone = false
+    var framing = Framing.undecided
+    var declaredLength: Int64 = -1
+    var writtenLength: Int64 = 0
+    var body = OutputBuffer(capacity: 0)
+    var persists = true
+    var closeRequested = false
+    var policy = HTTPResponseCachePolicy.automatic
+    var cacheBlockers: CacheRequestBlockers = []
+    var cacheGeneration: UInt64 = 0
+    var startingActions: [() throws -> Void] = []
+    var completedActions: [() -> Void] = []
+    var abortedActions: [() -> Void] = []
+    var outputWaiter: LoopWaiter?
+    var allowsSynchronousIO = false
+    var identifier: String?
+    var duplex: UpgradedStream?
+
+    init(loop: EngineLoop) { self.loop = loop }
+
+    deinit { headCopy?.deallocate() }
+
+    // MARK: Life
+
+    /// Begins a request whose head stands in the loop's scratch.
+    func begin(driver: HTTP1Driver, target: RouteTarget, prefixPathByteCount: Int, headBytes: UnsafeBufferPointer<UInt8>) {
+        if features.request == nil { features = FeatureCollection(defaults: self) }
+        if features.revision != 0 || features.request == nil { features.reset(to: self) }
+        self.driver = driver
+        self.target = target
+        self.prefixPathByteCount = prefixPathByteCount
+        self.headBytes = headBytes
+        swap(&head, &loop.scratchHead)
+        isHeldByDriver = true
+        stage = .waiting
+        let connection = driver.connection
+        connectionNumber = connection.number
+        connectionStartedAt = connection.acceptedAt
+        headEndedAt = loop.ring.now.nanoseconds
+        beginContent(target.group)
+    }
+
+    private func beginContent(_ group: URLGroup) {
+        contentLimit = group.maxRequestBodySize ?? -1
+        if head.isChunked {
+            contentFraming = .chunked
+            isContentAtEnd = false
+            chunkedDecoder = ChunkedDecoder(
+                trailerBytesMax: min(loop.options.limits.maxRequestHeadBytes, 32768),
+                trailerCountMax: loop.options.limits.maxRequestHeaderCount
+            )
+        } else if let length = head.contentLength, length > 0 {
+            contentFraming = .fixed
+            contentRemaining = length
+            isContentAtEnd = false
+        }
+    }
+
+    var timeouts: TimeoutManager { target?.group.timeouts ?? loop.options.timeouts }
+    var queue: RequestQueue? { target?.queue }
+
+    /// The exchange waits in its queue.
+    func startWaiting(timeout: Duration) {
+        stage = .waiting
+        queuedAt = loop.ring.now.nanoseconds
+        driver?.exchangeWaits(timeout: timeout)
+    }
+
+    /// The exchange leaves its queue for its handler.
+    func stopWaiting() { driver?.exchangeDelivered() }
+
+    /// The application has it now.
+    func delivered() {
+        stage = .running
+        isHeldByHandler = true
+        deliveredAt = loop.ring.now.nanoseconds
+        if queuedAt == 0 { queuedAt = deliveredAt }
+    }
+
+    /// The queue would not take it.
+    func reject(_ refusal: Refusal) {
+        stage = .ended
+        driver?.reject(refusal)
+    }
+
+    /// The prefix's entry in newer routes, should they have changed while the exchange waited.
+    func currentTarget(in routes: Routes) -> RouteTarget? {
+        guard let target else { return nil }
+        let index = Int(target.index)
+        guard index < routes.targets.count, let current = routes.targets[index], current.group === target.group else {
+            return nil
+        }
+        self.target = current
+        return current
+    }
+
+    /// The client has gone, or the application gave up: nothing more goes in or out.
+    func abortedByConnection() {
+        guard !isAborted else { return }
+        isAborted = true
+        if stage == .waiting {
+            loop.leaveQueue(self)
+            stage = .ended
+        }
+        detachFromInput()
+        driver = nil
+        contentWaiter.take()?.resume()
+        outputWaiter.take()?.resume()
+        duplex?.connectionEnded()
+        if isHeldByHandler {
+            let actions = abortedActions
+            abortedActions = []
+            for action in actions { action() }
+            if let worker { worker.cancel() } else { cancelHandler?() }
+        }
+        driverReleased()
+    }
+
+    /// The driver has no more business with it.
+    func driverReleased() {
+        guard isHeldByDriver else { return }
+        isHeldByDriver = false
+        driver = nil
+        if !isHeldByHandler { recycle() }
+    }
+
+    /// The handler's task has let go.
+    func handlerReleased() {
+        guard isHeldByHandler else { return }
+        isHeldByHandler = false
+        cancelHandler = nil
+        if !isHeldByDriver { recycle() }
+    }
+
+    /// Copies the head out of the ring's buffer, which is about to go back.
+    func detachFromInput() {
+        guard let base = headBytes.baseAddress, headBytes.count > 0, base != UnsafePointer(headCopy) else { return }
+        if headCopyCapacity < headBytes.count {
+            headCopy?.deallocate()
+            headCopyCapacity = max(512, headBytes.count)
+            headCopy = .allocate(capacity: headCopyCapacity)
+        }
+        guard let headCopy else { return }
+        memcpy(headCopy, base, headBytes.count)
+        headBytes = UnsafeBufferPointer(start: headCopy, count: headBytes.count)
+    }
+
+    /// Forgets the request and goes back to the loop's store.
+    private func recycle() {
+        stage = .spare
+        isAborted = false
+        headBytes = .init(start: nil, count: 0)
+        if headCopyCapacity > 4096 {
+            headCopy?.deallocate()
+            headCopy = nil
+            headCopyCapacity = 0
+        }
+        target = nil
+        overrides = nil
+        queuedAt = 0
+        contentFraming = .none
+        contentRemaining = 0
+        contentRead = 0
+        contentReadByHandler = 0
+        isContentAtEnd = true
+        hasReadContent = false
+        hasSentContinue = false
+        if chunkedDecoder != nil { chunkedDecoder = nil }
+        contentError = nil
+        minContentBytesPerSecond = 0
+        resetResponse()
+        isHandlerDone = false
+        isComplete = false
+        closeRequested = false
+        policy = .automatic
+        cacheBlockers = []
+        if !abortedActions.isEmpty { abortedActions.removeAll() }
+        if !completedActions.isEmpty { completedActions.removeAll() }
+        allowsSynchronousIO = false
+        identifier = nil
+        duplex = nil
+        if body.capacity > 65536 { body = OutputBuffer(capacity: 0) }
+        loop.giveBack(self)
+    }
+
+    /// Puts the response back to what it is before a handler touches it.
+    func resetResponse() {
+        status = 200
+        reason = nil
+        responseFields.removeAll()
+        trailerFields = nil
+        hasStartedResponse = false
+        isCommitted = false
+        framing = .undecided
+        declaredLength = -1
+        writtenLength = 0
+        body.removeAll()
+        persists = true
+        if !startingActions.isEmpty { startingActions.removeAll() }
+    }
+
+    /// Whether nobody outside the engine kept the context, so that the exchange can be used again.
+    func isUnshared() -> Bool {
+        if features.reusable == nil { return true }
+        return isKnownUniquelyReferenced(&features.reusable)
+    }
+
+    // MARK: Bytes of the head
+
+    @inline(__always)
+    func bytes(_ range: ByteRange) -> UnsafeBufferPointer<UInt8> {
+        guard range.end <= headBytes.count else { return .init(start: nil, count: 0) }
+        return UnsafeBufferPointer(rebasing: headBytes[range.range])
+    }
+
+    func text(_ range: ByteRange) -> String { FieldText.decode(bytes(range)) }
+
+    /// Runs a closure on the loop's thread, hopping there from another one.
+    func onLoop<Result: Sendable>(_ body: @escaping @Sendable (Exchange) async throws -> Result) async throws -> Result {
+        // SAFETY: the caller waits here, so the exchange is used by one thread at a time.
+        nonisolated(unsafe) let exchange = self
+        return try await withTaskExecutorPreference(loop.ring) { try await body(exchange) }
+    }
+}
+
+/// What an application wrote over the request's properties.
+final class RequestOverrides {
+    var method: String?
+    var scheme: String?
+    var pathBase: String?
+    var path: String?
+    var queryString: String?
+    var rawTarget: String?
+    var authority: String?
+    var protocolVersion: String?
+    var headers: FieldSection?
+    var connectionID: String?
+    var remoteAddress: String?
+    var remotePort: Int?
+    var localAddress: String?
+    var localPort: Int?
+}
+
+/// Text of field values: UTF-8 where it is valid, else ISO-8859-1, so that no byte is lost.
+enum FieldText {
+    static func decode(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+    }
+}

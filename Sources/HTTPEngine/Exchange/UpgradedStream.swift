@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import HTTPFeatures
+import HTTPWire
+import IORing
+
+extension Exchange: HTTPUpgradeFeature {
+    /// Whether the connection can be handed over (RFC 9110 §7.8).
+    public var isUpgradableRequest: Bool {
+        head.version != .http10 && head.hasUpgrade && !head.hasContent && duplex == nil
+    }
+
+    /// Sends 101 and hands over the connection.
+    public func upgrade() async throws -> any HTTPDuplexStream {
+        guard loop.ring.isCurrent else {
+            // SAFETY: the stream hops to the loop itself.
+            return try await onLoop { UpgradedStreamBox(stream: try $0.upgradeNow()) }.stream
+        }
+        return try upgradeNow()
+    }
+
+    private func upgradeNow() throws -> UpgradedStream {
+        guard isUpgradableRequest else { throw HTTPResponseError(.notUpgradable) }
+        guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
+        status = 101
+        reason = nil
+        try startNow()
+        commit(isWhole: false)
+        let stream = UpgradedStream(exchange: self)
+        duplex = stream
+        driver.upgrade()
+        driver.connection.touch()
+        return stream
+    }
+}
+
+private struct UpgradedStreamBox: Sendable {
+    nonisolated(unsafe) let stream: UpgradedStream
+}
+
+/// The two directions of an upgraded connection. Loop-affine; calls from other threads hop.
+final class UpgradedStream: HTTPDuplexStream {
+    private unowned let exchange: Exchange
+    private var waiter: LoopWaiter?
+    private var isClosed = false
+
+    init(exchange: Exchange) { self.exchange = exchange }
+
+    private var connection: Connection? { isClosed ? nil : exchange.driver?.connection }
+
+    /// Reads what has arrived.
+    func read(upTo byteCountMax: Int) async throws -> [UInt8] {
+        guard exchange.loop.ring.isCurrent else {
+            // SAFETY: the caller waits, so one thread at a time uses the stream.
+            nonisolated(unsafe) let stream = self
+            return try await exchange.onLoop { _ in try await stream.read(upTo: byteCountMax) }
+        }
+        while true {
+            guard let connection else { return [] }
+            let count = min(byteCountMax, connection.inputCount)
+            if count > 0 {
+                let piece = Array(connection.input[..<count])
+                connection.consume(count)
+                connection.touch()
+                if connection.inputCount <= exchange.loop.options.limits.maxRequestBufferSize / 2 {
+                    connection.resumeInput()
+                }
+                return piece
+            }
+            if connection.isPeerFinished { return [] }
+            connection.resumeInput()
+            await LoopWaiter.wait(on: exchange.loop.ring) { waiter = $0 }
+            waiter = nil
+            if Task.isCancelled { throw CancellationError() }
+        }
+    }
+
+    /// Writes bytes.
+    func write(_ bytes: [UInt8]) async throws {
+        guard exchange.loop.ring.isCurrent else {
+            nonisolated(unsafe) let stream = self
+            return try await exchange.onLoop { _ in try await stream.write(bytes) }
+        }
+        guard let connection else { throw HTTPConnectionError("the connection has ended") }
+        if bytes.count >= Exchange.sharedWriteByteCount {
+            connection.append(.array(bytes, 0..<bytes.count))
+        } else {
+            connection.reserveOutput(bytes.count)
+            bytes.withUnsafeBytes { connection.output.append($0) }
+        }
+        connection.touch()
+        try await exchange.waitForOutput(below: exchange.loop.options.limits.maxResponseBufferSize)
+    }
+
+    /// Ends the connection after what was written.
+    func close() async {
+        guard exchange.loop.ring.isCurrent else {
+            nonisolated(unsafe) let stream = self
+            try? await exchange.onLoop { _ in await stream.close() }
+            return
+        }
+        connection?.closeAfterOutput(lingers: true)
+        isClosed = true
+    }
+
+    func inputArrived() { waiter?.resume() }
+
+    func outputDrained() {}
+
+    func connectionEnded() {
+        isClosed = true
+        waiter?.resume()
+    }
+}

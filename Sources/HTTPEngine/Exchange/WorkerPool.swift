@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IORing
+
+/// The tasks that run handlers on a loop. Loop-affine.
+///
+/// A worker is a task on the loop's executor that answers one request after another and sleeps between; so a
+/// request costs neither a task of its own nor, while handlers do not wait, a suspension. When a handler does
+/// wait, its worker waits with it and another takes what is ready.
+final class WorkerPool {
+    unowned(unsafe) var loop: EngineLoop!
+    private var ready: ContiguousArray<(exchange: Exchange, consumer: any RequestConsumer)?> = []
+    private var readyStart = 0
+    private var idle: ContiguousArray<Worker> = []
+    private var isWakePending = false
+
+    static let idleMax = 256
+
+    /// Has a worker answer an exchange.
+    func start(_ exchange: Exchange, _ consumer: any RequestConsumer, scheduling: HandlerScheduling) {
+        exchange.delivered()
+        switch scheduling {
+        case .loop:
+            ready.append((exchange, consumer))
+            if !isWakePending { wake() }
+        case .concurrent:
+            startConcurrently(exchange, consumer)
+        }
+    }
+
+    /// Wakes another worker when a handler has begun to wait with requests ready behind it.
+    func wakeIfNeeded() {
+        if readyStart < ready.count, !isWakePending { wake() }
+    }
+
+    private func wake() {
+        isWakePending = true
+        if let worker = idle.popLast() {
+            worker.wake()
+        } else {
+            Worker(pool: self).begin()
+        }
+    }
+
+    /// The next exchange to answer, for a worker that runs.
+    fileprivate func next() -> (exchange: Exchange, consumer: any RequestConsumer)? {
+        isWakePending = false
+        guard readyStart < ready.count else {
+            if readyStart > 0 {
+                ready.removeAll(keepingCapacity: true)
+                readyStart = 0
+            }
+            return nil
+        }
+        let item = ready[readyStart]
+        ready[readyStart] = nil
+        readyStart += 1
+        return item
+    }
+
+    /// Puts a worker to sleep; `false` when enough sleep already.
+    fileprivate func park(_ worker: Worker) -> Bool {
+        guard idle.count < WorkerPool.idleMax else { return false }
+        idle.append(worker)
+        return true
+    }
+
+    private func startConcurrently(_ exchange: Exchange, _ consumer: any RequestConsumer) {
+        exchange.detachFromInput()
+        // SAFETY: the exchange is the handler's until it is handed back to the loop below; what the loop and
+        // the handler both use hops to the loop first.
+        nonisolated(unsafe) let exchange = exchange
+        nonisolated(unsafe) let loop = self.loop!
+        let task = Task.detached {
+            await consumer.consume(exchange)
+            loop.ring.post {
+                exchange.worker = nil
+                loop.handlerEnded(exchange)
+                exchange.handlerReleased()
+            }
+        }
+        exchange.cancelHandler = { task.cancel() }
+    }
+}
+
+/// One task of a pool. Loop-affine.
+final class Worker {
+    private unowned(unsafe) let pool: WorkerPool
+    private var task: Task<Void, Never>?
+    private var continuation: UnsafeContinuation<Void, Never>?
+    /// Whether the task was cancelled for a request whose client went; it ends after that one.
+    private var isSpent = false
+
+    fileprivate init(pool: WorkerPool) { self.pool = pool }
+
+    fileprivate func begin() {
+        // SAFETY: the task runs on the loop's thread alone.
+        nonisolated(unsafe) let worker = self
+        task = Task(executorPreference: pool.loop.ring) { await worker.run() }
+    }
+
+    fileprivate func wake() {
+        let continuation = self.continuation
+        self.continuation = nil
+        continuation?.resume()
+    }
+
+    /// Cancels the handler that runs in this task.
+    func cancel() {
+        isSpent = true
+        task?.cancel()
+    }
+
+    private func run() async {
+        while !isSpent {
+            guard let (exchange, consumer) = pool.next() else {
+                guard pool.park(self) else { return }
+                await withUnsafeContinuation { continuation = $0 }
+                continue
+            }
+            exchange.worker = self
+            await consumer.consume(exchange)
+            exchange.worker = nil
+            pool.loop.handlerEnded(exchange)
+            exchange.handlerReleased()
+        }
+    }
+}

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import HTTPFeatures
+import HTTPWire
+import IORing
+import ResponseCache
+import URLPrefixes
+
+/// HTTP/1.0 and 1.1 on one connection. Loop-affine.
+///
+/// A head is parsed where it arrived, routed, answered from the cache or made an exchange; the next one is
+/// looked at when that exchange has ended. `process()` is the state machine.
+final class HTTP1Driver: ProtocolDriver {
+    enum Phase: UInt8 {
+        /// Between requests; nothing of the next one has arrived.
+        case idle
+        /// Part of a head has arrived.
+        case head
+        /// An exchange is in progress.
+        case exchange
+        /// The response is out, its request's content is not in yet.
+        case draining
+        /// The connection speaks another protocol now.
+        case upgraded
+        /// Nothing more is read.
+        case ended
+    }
+
+    unowned(unsafe) let connection: Connection
+    unowned(unsafe) let loop: EngineLoop
+    private(set) var phase = Phase.idle
+    private var isProcessing = false
+    private(set) var exchange: Exchange?
+    private var requestCount: UInt32 = 0
+    private var headStartedAt: Int64 = 0
+    private var isFirstHead = true
+    private var parsedByteCount = 0
+    private var contentWindowStart: Int64 = 0
+    private var contentWindowBytes: UInt64 = 0
+    private var isWaitingForContent = false
+
+    init(connection: Connection) {
+        self.connection = connection
+        self.loop = connection.loop
+    }
+
+    /// A new connection: its first head must be in within the head time-out.
+    func open() {
+        phase = .idle
+        isProcessing = false
+        requestCount = 0
+        headStartedAt = 0
+        isFirstHead = true
+        parsedByteCount = 0
+        connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.headerWait)
+    }
+
+    // MARK: ProtocolDriver
+
+    func inputArrived() { process() }
+
+    func peerFinished() {
+        switch phase {
+        case .idle, .head: connection.close(reset: false)
+        case .exchange:
+            if let waiter = exchange?.contentWaiter {
+                waiter.resume()
+            } else if exchange?.isCommitted == false {
+                // A client may shut its half and wait for the response. One whose response has not begun
+                // after a while is taken to have gone.
+                connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ HTTP1Driver.halfCloseGrace)
+            }
+        case .draining: connection.closeAfterOutput(lingers: false)
+        case .upgraded: exchange?.duplex?.inputArrived()
+        case .ended: break
+        }
+    }
+
+    func connectionClosing() {
+        phase = .ended
+        guard let exchange else { return }
+        self.exchange = nil
+        exchange.abortedByConnection()
+    }
+
+    func outputDrained() {
+        if let waiter = exchange?.outputWaiter {
+            waiter.resume()
+        } else if phase == .idle || phase == .head, connection.inputCount > 0 {
+            connection.resumeInput()
+            process()
+        }
+        exchange?.duplex?.outputDrained()
+    }
+
+    func prepareOutput() {
+        if let exchange, exchange.stage == .running, exchange.body.count > 0 { exchange.pump() }
+    }
+
+    func detachFromInput() { exchange?.detachFromInput() }
+
+    func beginDrain() {
+        switch phase {
+        case .idle, .head: connection.close(reset: false)
+        case .upgraded: exchange?.closeRequested = true
+        case .exchange, .draining, .ended: break
+        }
+    }
+
+    func deadlineReached() {
+        switch phase {
+        case .idle where isFirstHead, .head:
+            loop.counters.timeouts.count()
+            refuse(.headTimeout)
+        case .idle:
+            loop.counters.timeouts.count()
+            loop.logConnectionError(connection, .idleTimeout)
+            connection.close(reset: false)
+        case .exchange: exchangeDeadlineReached()
+        case .draining, .upgraded, .ended: connection.close(reset: false)
+        }
+    }
+
+    static let halfCloseGrace: Int64 = 2_000_000_000
+
+    // MARK: The state machine
+
+    /// Takes what the input has as far as it goes.
+    func process() {
+        guard !isProcessing else { return }
+        isProcessing = true
+        defer { isProcessing = false }
+        while connection.isOpen {
+            switch phase {
+            case .idle, .head:
+                guard connection.inputCount > 0 else { return }
+                guard connection.unsentByteCount <= loop.options.limits.maxResponseBufferSize else {
+                    // The client does not take its responses; it gets no more until it does.
+                    return
+                }
+                guard beginRequest() else { return }
+            case .exchange:
+                exchange?.contentWaiter?.resume()
+                return
+            case .draining:
+                guard drainContent() else { return }
+            case .upgraded:
+                exchange?.duplex?.inputArrived()
+                return
+            case .ended:
+                connection.discardInput()
+                return
+            }
+        }
+    }
+
+    /// Looks at the next head.
+    ///
+    /// - Returns: whether to go on at once: a cache hit was answered.
+    private func beginRequest() -> Bool {
+        let input = connection.input
+        // SAFETY: the input stays where it is until it is consumed, at the end of this function's callees.
+        let bytes = Span(_unsafeElements: input)
+        if loop.options.responseCaching, phase == .idle, let answer = memoizedAnswer(bytes) {
+            requestCount &+= 1
+            isFirstHead = false
+            answerFromMemo(answer)
+            becomeIdle()
+            return true
+        }
+        if phase == .head, !mayBeWhole(input) { return false }
+        switch loop.scratchHead.parse(bytes, limits: loop.headLimits) {
+        case .complete(let byteCount):
+            return headComplete(UnsafeBufferPointer(rebasing: input[..<byteCount]))
+        case .incomplete:
+            parsedByteCount = input.count
+            if phase == .idle {
+                phase = .head
+                headStartedAt = loop.ring.now.nanoseconds
+                if !isFirstHead { connection.setPhaseDeadline(headStartedAt &+ loop.headerWait) }
+            }
+            return false
+        case .refused(let refusal, _):
+            refuse(refusal)
+            return false
+        }
+    }
+
+    /// Whether parsing again can tell more than last time: a line end has come, or a limit may be passed.
+    private func mayBeWhole(_ input: UnsafeBufferPointer<UInt8>) -> Bool {
+        let seen = min(parsedByteCount, input.count)
+        guard input.count < 4096, let base = input.baseAddress else { return true }
+        return memchr(base + seen, 0x0A, input.count - seen) != nil
+    }
+
+    private func headComplete(_ headBytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        loop.counters.requests.count()
+        requestCount &+= 1
+        isFirstHead = false
+        parsedByteCount = 0
+        connection.setPhaseDeadline(0)
+        let route = findRoute(headBytes)
+        guard case .registration(let index, let pathByteCount) = route, let target = loop.routes.targets[Int(index)] else {
+            refuse(HTTP1Driver.refusal(for: route))
+            return false
+        }
+        // SAFETY: the head's bytes stay where they are during this call.
+        let blockers = CacheRequestBlockers(loop.scratchHead, bytes: Span(_unsafeElements: headBytes))
+        if loop.options.responseCaching, blockers.mayServe, serveFromCache(headBytes, target, blockers) {
+            return true
+        }
+        guard let queue = target.queue else {
+            refuse(.disabled)
+            return false
+        }
+        guard !queue.isClosed else {
+            reject(.appShutdown)
+            return false
+        }
+        let exchange = loop.takeExchange()
+        exchange.begin(driver: self, target: target, prefixPathByteCount: pathByteCount, headBytes: headBytes)
+        exchange.requestNumber = requestCount
+        exchange.headStartedAt = headStartedAt == 0 ? loop.ring.now.nanoseconds : headStartedAt
+        exchange.cacheBlockers = blockers
+        exchange.minContentBytesPerSecond = target.group.timeouts.minRequestBodyBytesPerSecond
+        if blockers.mayStore { exchange.cacheGeneration = loop.reader.store.flushGeneration }
+        headStartedAt = 0
+        self.exchange = exchange
+        phase = .exchange
+        connection.minSendBytesPerSecond = target.group.timeouts.minSendBytesPerSecond
+        connection.consume(headBytes.count)
+        loop.deliver(exchange, to: queue, consumer: target.consumer)
+        return false
+    }
+
+    private func findRoute(_ headBytes: UnsafeBufferPointer<UInt8>) -> RouteResult {
+        let head = loop.scratchHead
+        let endpoint = connection.listener.endpoint
+        let host = UnsafeBufferPointer(rebasing: headBytes[head.host.range])
+        func lookup(_ path: Span<UInt8>) -> RouteResult {
+            loop.routes.snapshot.lookup(
+                scheme: endpoint.scheme,
+                port: endpoint.port,
+                localAddress: endpoint.address ?? connection.localAddress.literal,
+                host: Span(_unsafeElements: host),
+                path: path
+            )
+        }
+        // SAFETY: the head's bytes stay where they are during this call.
+        let raw = UnsafeBufferPointer(rebasing: headBytes[head.path.range])
+        if head.path.isEmpty { return lookup(HTTP1Driver.rootPath.span) }
+        guard head.pathNeedsDecoding else { return lookup(Span(_unsafeElements: raw)) }
+        guard let decoded = try? RequestPath.decode(Span(_unsafeElements: raw)) else { return .pathUnknown }
+        return lookup(RequestPath.routingForm(decoded.span).span)
+    }
+
+    private static let rootPath: [UInt8] = [0x2F]
+
+    private static func refusal(for route: RouteResult) -> Refusal {
+        switch route {
+        case .registration: .disabled
+        case .reserved: .reservedNotRegistered
+        case .hostUnknown: .hostUnknown
+        case .pathUnknown: .pathUnknown
+        }
+    }
+
+    // MARK: The exchange
+
+    /// The exchange must wait for its turn.
+    func exchangeWaits(timeout: Duration) {
+        connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ timeout.saturatedNanoseconds)
+    }
+
+    /// Its turn has come.
+    func exchangeDelivered() { connection.setPhaseDeadline(0) }
+
+    /// Starts the clock for content the handler waits for. Returns whether there is one to stop.
+    func beginContentWait() -> Bool {
+        guard let exchange else { return false }
+        connection.resumeInput()
+        isWaitingForContent = true
+        contentWindowStart = loop.ring.now.nanoseconds
+        contentWindowBytes = connection.bytesReceived
+        armContentDeadline(exchange)
+        return true
+    }
+
+    private func armContentDeadline(_ exchange: Exchange) {
+        var wait = exchange.timeouts.entityBody.saturatedNanoseconds
+        if exchange.minContentBytesPerSecond > 0 { wait = min(wait, Connection.rateWindow) }
+        connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ wait)
+    }
+
+    /// Stops the clock.
+    func endContentWait() {
+        isWaitingForContent = false
+        connection.setPhaseDeadline(0)
+    }
+
+    private func exchangeDeadlineReached() {
+        guard let exchange else { return }
+        if exchange.stage == .waiting {
+            loop.counters.timeouts.count()
+            loop.leaveQueue(exchange)
+            loop.counters.requestsRejected.count()
+            reject(.queueTimeout)
+        } else if isWaitingForContent {
+            contentDeadlineReached(exchange)
+        } else if connection.isPeerFinished, !exchange.isCommitted {
+            connection.close(reset: false)
+        }
+    }
+
+    /// Whether enough content came in the window that has ended.
+    private func contentDeadlineReached(_ exchange: Exchange) {
+        let now = loop.ring.now.nanoseconds
+        let arrived = Int64(connection.bytesReceived &- contentWindowBytes)
+        let seconds = max(1, (now - contentWindowStart) / 1_000_000_000)
+        let isTooLate = arrived == 0 && now - contentWindowStart >= exchange.timeouts.entityBody.saturatedNanoseconds
+        let isTooSlow = exchange.minContentBytesPerSecond > 0
+            && now - contentWindowStart >= Connection.rateWindow
+            && arrived < Int64(exchange.minContentBytesPerSecond) * seconds
+        guard isTooLate || isTooSlow else {
+            armContentDeadline(exchange)
+            return
+        }
+        loop.counters.timeouts.count()
+        _ = exchange.contentRefused(isTooLate ? .bodyTimeout : .minimumReceiveRate)
+        if exchange.isCommitted {
+            loop.logConnectionError(connection, .bodyTimeout)
+            connection.close(reset: true)
+        } else {
+            exchange.contentWaiter?.resume()
+        }
+    }
+
+    /// The exchange's handler has returned and its response is in the output.
+    func exchangeFinished(_ exchange: Exchange) {
+        guard self.exchange === exchange, connection.isOpen else { return }
+        loop.logAccess(exchange, connection)
+        guard exchange.duplex == nil else { return }
+        isWaitingForContent = false
+        guard exchange.persists else {
+            let lingers = !exchange.isContentAtEnd || connection.inputCount > 0
+            release(exchange)
+            phase = .ended
+            connection.closeAfterOutput(lingers: lingers)
+            return
+        }
+        if exchange.isContentAtEnd {
+            release(exchange)
+            becomeIdle()
+        } else {
+            phase = .draining
+            connection.resumeInput()
+            connection.setPhaseDeadline(
+                loop.ring.now.nanoseconds &+ exchange.timeouts.drainEntityBody.saturatedNanoseconds)
+        }
+        connection.touch()
+        process()
+    }
+
+    private func release(_ exchange: Exchange) {
+        self.exchange = nil
+        exchange.driverReleased()
+    }
+
+    /// Nothing more is read.
+    func end() { phase = .ended }
+
+    /// The next request may come, within the idle time-out.
+    func becomeIdle() {
+        phase = .idle
+        if connection.isPeerFinished, connection.inputCount == 0 {
+            connection.closeAfterOutput(lingers: false)
+        } else if loop.isDraining {
+            connection.closeAfterOutput(lingers: false)
+        } else {
+            connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.idleTimeout)
+        }
+    }
+
+    /// Throws away content nobody read.
+    ///
+    /// - Returns: whether the next request can be looked at.
+    private func drainContent() -> Bool {
+        guard let exchange else { return false }
+        switch exchange.discardContent() {
+        case true?:
+            release(exchange)
+            becomeIdle()
+            return true
+        case false?:
+            return false
+        case nil:
+            release(exchange)
+            phase = .ended
+            connection.closeAfterOutput(lingers: true)
+            return false
+        }
+    }
+
+    /// Hands the connection to another protocol: `101` has been committed.
+    func upgrade() {
+        phase = .upgraded
+        connection.setPhaseDeadline(0)
+    }
+
+    // MARK: Refusals
+
+    /// Answers a message the engine refuses, as the table says, and ends the connection.
+    func refuse(_ refusal: Refusal) {
+        let row = refusal.row
+        loop.counters.refusals.count()
+        loop.logRefusal(refusal, connection, head: phase == .idle || phase == .head ? nil : exchange)
+        let hidesBody = exchange?.head.method == .head || loop.scratchHead.method == .head
+        endExchange()
+        phase = .ended
+        guard row.status != 0, row.fate != .reset else {
+            connection.close(reset: row.fate == .reset)
+            return
+        }
+        writeRefusal(row, explains: false, hidesBody: hidesBody)
+        connection.closeAfterOutput(lingers: row.fate == .lingerAndClose)
+    }
+
+    /// Answers for a queue that does not take a request, as its verbosity says.
+    func reject(_ refusal: Refusal) {
+        let verbosity = exchange?.queue?.verbosity ?? .limited
+        loop.logRefusal(refusal, connection, head: exchange)
+        let hidesBody = exchange?.head.method == .head
+        endExchange()
+        phase = .ended
+        if verbosity == .basic {
+            connection.close(reset: true)
+        } else {
+            writeRefusal(refusal.row, explains: verbosity == .full, hidesBody: hidesBody)
+            connection.closeAfterOutput(lingers: true)
+        }
+    }
+
+    private func endExchange() {
+        guard let exchange else { return }
+        self.exchange = nil
+        exchange.abortedByConnection()
+    }
+
+    private func writeRefusal(_ row: Refusal.Row, explains: Bool, hidesBody: Bool) {
+        var body = OutputBuffer(capacity: 256)
+        if explains { body.append(row.detail) } else { body.append(ReasonPhrase.standard(for: row.status)) }
+        body.append("\n" as StaticString)
+        connection.reserveOutput(512)
+        connection.output.appendStatusLine(status: row.status, reason: nil)
+        connection.output.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: " as StaticString)
+        connection.output.append(decimal: body.count)
+        connection.output.append("\r\nConnection: close\r\n" as StaticString)
+        connection.output.append(loop.commonLines())
+        connection.output.append("\r\n" as StaticString)
+        if !hidesBody { body.withUnsafeBytes { connection.output.append($0) } }
+    }
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import HTTPFeatures
+import HTTPWire
+import IORing
+import ResponseCache
+import Synchronization
+import URLPrefixes
+
+/// One loop of the engine: its listeners, its connections, and the handlers that run on it. Loop-affine.
+///
+/// The path of a request begins in `completed(_:)` and ends in `flush()`; `docs/life-of-a-request.md` names
+/// every step between.
+final class EngineLoop: LoopDelegate {
+    let ring: Loop
+    let index: Int
+    unowned let engine: Engine
+    let options: EngineOptions
+    let headLimits: HeadLimits
+    let counters: LoopCounters
+    let blocks = BlockPool()
+    let log: LogRing?
+    let headerWait: Int64
+    let idleTimeout: Int64
+
+    private(set) var routes: Routes
+    private var listeners: [LoopListener?] = []
+    private var connections: ContiguousArray<Connection> = []
+    private var freeSlots: ContiguousArray<UInt32> = []
+    private var touched: ContiguousArray<Unmanaged<Connection>> = []
+    private var touchedSpare: ContiguousArray<Unmanaged<Connection>> = []
+    private(set) var openCount = 0
+    private(set) var isDraining = false
+    private var acceptRetryAt: Int64 = 0
+    private var connectionNumber: UInt64
+
+    /// The head being parsed; swapped with that of the exchange it becomes.
+    var scratchHead = RequestHead()
+    var reader: ResponseCacheReader
+    var memo: HeadMemo
+    var cacheKey = CacheKey()
+    var responseLines: CommonResponseLines
+
+    let workers: WorkerPool
+    private var spareExchanges: ContiguousArray<Exchange> = []
+    private var waiting: [Exchange] = []
+    var fileReads: [UnsafeContinuation<Int32, Never>?] = []
+
+    init(ring: Loop, index: Int, engine: Engine, counters: LoopCounters, routes: Routes, log: LogRing?) {
+        self.ring = ring
+        self.index = index
+        self.engine = engine
+        self.options = engine.options
+        self.counters = counters
+        self.routes = routes
+        self.log = log
+        headerWait = engine.options.timeouts.headerWait.saturatedNanoseconds
+        idleTimeout = engine.options.timeouts.idleConnection.saturatedNanoseconds
+        let limits = engine.options.limits
+        headLimits = HeadLimits(
+            headBytesMax: limits.maxRequestHeadBytes,
+            targetBytesMax: limits.maxRequestTargetBytes,
+            fieldCountMax: limits.maxRequestHeaderCount,
+            fieldBytesMax: limits.maxRequestHeadBytes
+        )
+        reader = ResponseCacheReader(store: engine.cache)
+        memo = HeadMemo(store: engine.cache)
+        responseLines = CommonResponseLines(server: engine.options.serverHeader)
+        connectionNumber = UInt64(index) << 48
+        workers = WorkerPool()
+        workers.loop = self
+    }
+
+    // MARK: LoopDelegate
+
+    func completed(_ completion: Completion) {
+        let token = completion.token
+        guard let kind = TokenKind(rawValue: token.kind) else { return }
+        if kind == .accept {
+            acceptCompleted(completion)
+            return
+        }
+        if kind == .file {
+            fileReadCompleted(completion)
+            return
+        }
+        let slot = Int(token.slot)
+        guard slot < connections.count, connections[slot].generation & Token.generationMask == token.generation else {
+            if let id = completion.bufferID { ring.returnBuffer(id) }
+            return
+        }
+        connections[slot].completed(kind, completion)
+    }
+
+    func timerExpired(_ index: UInt32) {
+        if index == EngineLoop.acceptTimer {
+            resumeAccepting()
+        } else if Int(index) - EngineLoop.reservedTimers < connections.count {
+            connections[Int(index) - EngineLoop.reservedTimers].timerExpired()
+        }
+    }
+
+    func tick(_ now: MonotonicTime) {
+        memo.sweep(now: now.nanoseconds)
+    }
+
+    /// The iteration ends: what was produced leaves, what was received and not consumed is moved to memory.
+    func flush() {
+        while !touched.isEmpty {
+            swap(&touched, &touchedSpare)
+            for unmanaged in touchedSpare {
+                // SAFETY: connections live as long as the loop; see `connections`.
+                let connection = unmanaged.takeUnretainedValue()
+                connection.isTouched = false
+                connection.finishIteration()
+            }
+            touchedSpare.removeAll(keepingCapacity: true)
+        }
+        workers.wakeIfNeeded()
+    }
+
+    func stopping() {
+        for listener in listeners { if let listener { close(listener) } }
+        for connection in connections where connection.isInUse { connection.close(reset: true) }
+    }
+
+    func stopped() {
+        for exchange in spareExchanges { exchange.features.detach() }
+        spareExchanges.removeAll()
+    }
+
+    @inline(__always)
+    func touch(_ connection: Connection) {
+        touched.append(Unmanaged.passUnretained(connection))
+    }
+
+    // MARK: Listening
+
+    static let acceptTimer: UInt32 = 0
+    static let reservedTimers = 1
+
+    /// Accepts connections on a socket from now on.
+    func listen(_ endpoint: ListenerEndpoint, listener: Listener) {
+        let listener = LoopListener(endpoint: endpoint, listener: listener, index: UInt32(listeners.count))
+        listeners.append(listener)
+        accept(listener)
+    }
+
+    /// Stops accepting at an endpoint and closes its socket.
+    func stopListening(_ id: UInt32) {
+        for listener in listeners { if let listener, listener.endpoint.id == id { close(listener) } }
+    }
+
+    private func close(_ listener: LoopListener) {
+        guard listener.state != .closing else { return }
+        let token = Token(kind: TokenKind.accept.rawValue, generation: 0, slot: listener.index)
+        if listener.state == .multishot || listener.state == .once {
+            ring.cancel(token, token: Token(kind: TokenKind.cancel.rawValue, generation: 0, slot: 0))
+        }
+        let isQuiet = listener.state == .off || listener.state == .paused
+        releasePlace(listener)
+        listener.state = .closing
+        // The descriptor closes with its listener, once no accept of ours is left.
+        if isQuiet { listeners[Int(listener.index)] = nil }
+    }
+
+    private func releasePlace(_ listener: LoopListener) {
+        guard listener.holdsPlace else { return }
+        listener.holdsPlace = false
+        engine.connectionPlaces.release()
+    }
+
+    /// Arms the accept of a listener, as many at a time as the connection limit leaves room for.
+    private func accept(_ listener: LoopListener) {
+        guard listener.state == .off || listener.state == .paused, !isDraining else { return }
+        let token = Token(kind: TokenKind.accept.rawValue, generation: 0, slot: listener.index)
+        if engine.connectionPlaces.hasAmpleRoom {
+            listener.state = .multishot
+            ring.acceptMultishot(listener: listener.socket, token: token)
+        } else if engine.connectionPlaces.take() {
+            // Near the limit a place is taken first and one connection is accepted into it, so that the
+            // limit holds to the connection whatever waits in the backlog.
+            listener.holdsPlace = true
+            listener.state = .once
+            ring.acceptOnce(listener: listener.socket, token: token)
+        } else {
+            pause(listener, retryAfter: 0)
+        }
+    }
+
+    private func pause(_ listener: LoopListener, retryAfter nanoseconds: Int64) {
+        if listener.state != .paused { counters.acceptPauses.count() }
+        listener.state = .paused
+        if nanoseconds > 0 {
+            ring.timers.schedule(EngineLoop.acceptTimer, at: ring.now.adding(nanoseconds: nanoseconds))
+        } else {
+            engine.connectionPlaces.waitForPlace()
+        }
+    }
+
+    /// Accepts again where accepting had paused.
+    func resumeAccepting() {
+        for listener in listeners { if let listener, listener.state == .paused { accept(listener) } }
+    }
+
+    private func acceptCompleted(_ completion: Completion) {
+        let index = Int(completion.token.slot)
+        guard index < listeners.count, let listener = listeners[index] else { return }
+        if completion.result >= 0 {
+            let hasPlace = listener.holdsPlace
+            listener.holdsPlace = false
+            if !hasPlace { engine.connectionPlaces.takeUnchecked() }
+            connectionAccepted(completion.result, listener)
+        }
+        guard !completion.hasMore else {
+            if !engine.connectionPlaces.hasAmpleRoom, listener.state == .multishot {
+                listener.state = .once
+                ring.cancel(completion.token, token: Token(kind: TokenKind.cancel.rawValue, generation: 0, slot: 0))
+            }
+            return
+        }
+        guard listener.state != .closing else {
+            listeners[index] = nil
+            return
+        }
+        releasePlace(listener)
+        listener.state = .off
+        switch completion.errno {
+        case nil, ECANCELED, ECONNABORTED, EINTR, EAGAIN, EPROTO:
+            accept(listener)
+        default:
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM: the client stays in the backlog. Arming at once would fail at
+            // once, so accepting rests until descriptors may be free again.
+            engine.report(.acceptPaused(endpoint: listener.endpoint.text, errno: completion.errno ?? 0))
+            pause(listener, retryAfter: 100_000_000)
+        }
+    }
+
+    private func connectionAccepted(_ socket: Int32, _ listener: LoopListener) {
+        counters.connectionsAccepted.count()
+        openCount += 1
+        connectionNumber += 1
+        let connection: Connection
+        if let slot = freeSlots.popLast() {
+            connection = connections[Int(slot)]
+        } else {
+            connection = Connection(loop: self, slot: UInt32(connections.count), listener: listener)
+            connections.append(connection)
+        }
+        connection.open(socket: socket, listener: listener, number: connectionNumber)
+    }
+
+    func connectionEnded(_ connection: Connection) {
+        counters.connectionsClosed.count()
+        openCount -= 1
+        freeSlots.append(connection.slot)
+        engine.connectionPlaces.release()
+        if isDraining, openCount == 0 { engine.loopDrained(self) }
+    }
+
+    // MARK: Control
+
+    /// Routes by `routes` from now on.
+    func setRoutes(_ routes: Routes) {
+        self.routes = routes
+        retryWaiting()
+    }
+
+    /// Takes no new connection and closes each one as soon as it has nothing in progress.
+    func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        for listener in listeners { if let listener { close(listener) } }
+        for connection in connections where connection.isInUse { connection.beginDrain() }
+        if openCount == 0 { engine.loopDrained(self) }
+    }
+
+    /// Closes whatever is still open.
+    func abortAll() {
+        for connection in connections where connection.isInUse { connection.close(reset: true) }
+    }
+
+    // MARK: Exchanges
+
+    /// An exchange ready for a new request, from those that have ended where there is one.
+    func takeExchange() -> Exchange {
+        if let exchange = spareExchanges.popLast() { return exchange }
+        return Exchange(loop: self)
+    }
+
+    /// Keeps an exchange that both its driver and its handler have let go of.
+    func giveBack(_ exchange: Exchange) {
+        if spareExchanges.count < EngineLoop.spareExchangesMax, exchange.isUnshared() {
+            spareExchanges.append(exchange)
+        } else {
+            exchange.features.detach()
+        }
+    }
+
+    static let spareExchangesMax = 1024
+
+    /// Gives a routed request to its queue: to the application at once, or to wait its turn.
+    func deliver(_ exchange: Exchange, to queue: RequestQueue, consumer: (any RequestConsumer)?) {
+        counters.exchangesBegun.count()
+        if let consumer, waiting.isEmpty || queue.waitingCount == 0, queue.takeProgress() {
+            workers.start(exchange, consumer, scheduling: queue.scheduling)
+            return
+        }
+        guard queue.takePlace() else {
+            counters.exchangesEnded.count()
+            counters.requestsRejected.count()
+            exchange.reject(.queueFull)
+            return
+        }
+        exchange.startWaiting(timeout: exchange.timeouts.requestQueue)
+        waiting.append(exchange)
+    }
+
+    /// An exchange left the queue without having been delivered: its client went, or its time was up.
+    func leaveQueue(_ exchange: Exchange) {
+        guard let index = waiting.firstIndex(where: { $0 === exchange }) else { return }
+        waiting.remove(at: index)
+        exchange.queue?.leavePlace()
+        counters.exchangesEnded.count()
+    }
+
+    /// Delivers requests that wait, as far as their queues' limits let them.
+    func retryWaiting() {
+        guard !waiting.isEmpty else { return }
+        var kept: [Exchange] = []
+        let all = waiting
+        waiting = []
+        for exchange in all {
+            guard let target = exchange.currentTarget(in: routes), let queue = target.queue else {
+                exchange.queue?.leavePlace()
+                counters.exchangesEnded.count()
+                exchange.reject(.disabled)
+                continue
+            }
+            if let consumer = target.consumer, queue.takeProgress() {
+                exchange.queue?.leavePlace()
+                exchange.stopWaiting()
+                workers.start(exchange, consumer, scheduling: queue.scheduling)
+            } else {
+                kept.append(exchange)
+            }
+        }
+        waiting = kept + waiting
+    }
+
+    /// A handler has returned.
+    func handlerEnded(_ exchange: Exchange) {
+        counters.exchangesEnded.count()
+        if let queue = exchange.queue, queue.concurrencyMax != nil {
+            queue.giveProgress()
+            if !waiting.isEmpty {
+                retryWaiting()
+            } else if queue.waitingCount > 0 {
+                engine.pokeLoops()
+            }
+        }
+    }
+
+    // MARK: Clock
+
+    /// The lines every response shares, with the date of this second.
+    @inline(__always)
+    func commonLines() -> UnsafeRawBufferPointer {
+        responseLines.lines(at: ring.wallClockSeconds)
+    }
+}

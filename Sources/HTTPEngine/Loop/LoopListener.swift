@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IORing
+import URLPrefixes
+
+/// An address the engine listens on: what every connection accepted there has in common.
+struct ListenerEndpoint: Sendable, Hashable {
+    /// A number for the address; the same on every loop.
+    let id: UInt32
+    let scheme: URLPrefix.Scheme
+    /// The port requests are routed by.
+    let port: UInt16
+    /// The local address, where the socket is bound to one in particular.
+    let address: IPAddressLiteral?
+    let isUnixSocket: Bool
+    /// The address as text, for logs and listings.
+    let text: String
+}
+
+/// One loop's socket for an endpoint. Loop-affine.
+final class LoopListener {
+    enum State {
+        case off
+        case multishot
+        case once
+        /// Not accepting, over the connection limit or out of descriptors.
+        case paused
+        case closing
+    }
+
+    let endpoint: ListenerEndpoint
+    let listener: Listener
+    let index: UInt32
+    var state = State.off
+    /// Whether a place under the connection limit is held for the accept that is armed.
+    var holdsPlace = false
+
+    var socket: Int32 { listener.descriptor }
+
+    init(endpoint: ListenerEndpoint, listener: Listener, index: UInt32) {
+        self.endpoint = endpoint
+        self.listener = listener
+        self.index = index
+    }
+}
