@@ -42,7 +42,9 @@ extension ExchangeFeatures {
             value.split(separator: ",").contains { $0.trimmingSpaces().lowercased() == "close" }
         }
         if closes || isCloseRequested || framing == .untilClose { keepsConnection = false }
-        if !isAtEnd, bodyFailure != nil || (head.expectsContinue && !isContinueSent) { keepsConnection = false }
+        if !isAtEnd, bodyFailure != nil || (head.expectsContinue && !isContinueSent) {
+            keepsConnection = false
+        }
     }
 
     private func addFraming(to fields: inout FieldSection, isLast: Bool) {

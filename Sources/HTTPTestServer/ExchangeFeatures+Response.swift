@@ -31,7 +31,9 @@ extension ExchangeFeatures: HTTPResponseFeature {
         fixed.statusCode = statusCode
         fixed.reasonPhrase = reasonPhrase
         fixed.headers = responseHeaders
-        fixed.declaredByteCount = responseHeaders[.contentLength].flatMap { FieldSyntax.decimal($0.utf8.span) }
+        fixed.declaredByteCount = responseHeaders[.contentLength].flatMap {
+            FieldSyntax.decimal($0.utf8.span)
+        }
     }
 
     // MARK: the end of the handler

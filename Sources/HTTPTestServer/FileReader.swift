@@ -11,7 +11,9 @@ struct FileReader {
     init(path: String) throws {
         // SAFETY: the string is passed as a C string that lives through the call.
         descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw HTTPResponseError(.fileUnavailable, "open \(path): errno \(errno)") }
+        guard descriptor >= 0 else {
+            throw HTTPResponseError(.fileUnavailable, "open \(path): errno \(errno)")
+        }
     }
 
     /// Reads a file that someone else has open.

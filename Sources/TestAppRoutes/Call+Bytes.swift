@@ -15,7 +15,9 @@ extension Call {
             case .ignore: break
             case .unsatisfiable: return try await replyUnsatisfiable(byteCount)
             case .ranges(let ranges):
-                if let first = ranges.first, ranges.count == 1 { return try await replyRange(first, of: byteCount) }
+                if let first = ranges.first, ranges.count == 1 {
+                    return try await replyRange(first, of: byteCount)
+                }
                 return try await replyRanges(ranges, of: byteCount)
             }
         }

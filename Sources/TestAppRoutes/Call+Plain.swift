@@ -93,7 +93,9 @@ extension Call {
     /// Whether text is the base64 of 16 bytes: 22 digits, the last with four zero bits, and `==`.
     private static func isWebSocketKey(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard bytes.count == 24, bytes[22] == UInt8(ascii: "="), bytes[23] == UInt8(ascii: "=") else { return false }
+        guard bytes.count == 24, bytes[22] == UInt8(ascii: "="), bytes[23] == UInt8(ascii: "=") else {
+            return false
+        }
         guard "AQgw".utf8.contains(bytes[21]) else { return false }
         return bytes[..<22].allSatisfy { byte in
             switch byte {

@@ -35,7 +35,10 @@ extension Call {
     func earlyHints() async throws {
         var hints = FieldSection()
         try hints.append(name: "Link", value: "</s.css>; rel=preload")
-        try context.features[(any HTTPInterimResponseFeature).self]?.sendInterim(statusCode: 103, headers: hints)
+        try context.features[(any HTTPInterimResponseFeature).self]?.sendInterim(
+            statusCode: 103,
+            headers: hints
+        )
         try await reply("ok\n")
     }
 }

@@ -70,7 +70,9 @@ private struct BitWriter {
 
     /// Huffman codes go in from their most significant bit.
     mutating func writeCode(_ code: UInt32, count: UInt32) {
-        for bit in stride(from: Int(count) - 1, through: 0, by: -1) { write(code >> UInt32(bit) & 1, count: 1) }
+        for bit in stride(from: Int(count) - 1, through: 0, by: -1) {
+            write(code >> UInt32(bit) & 1, count: 1)
+        }
     }
 
     mutating func finish() -> [UInt8] {

@@ -8,7 +8,9 @@ public enum PatternBytes {
     public static let pieceByteCount = 65536 / period * period
 
     /// A piece and one period more, so that a piece may begin at any phase.
-    private static let table: [UInt8] = (0..<pieceByteCount + period).map { UInt8(truncatingIfNeeded: $0 % period) }
+    private static let table: [UInt8] = (0..<pieceByteCount + period).map {
+        UInt8(truncatingIfNeeded: $0 % period)
+    }
     /// The piece that begins at a multiple of the period; shared by all who write it.
     private static let wholePiece = Array(table[..<pieceByteCount])
 

@@ -20,7 +20,11 @@ extension TestRoutes {
     /// Routes without a parameter, by their path.
     static let exact: [String: Route] = [
         "/": Route([.get, .post]) { call, _ in
-            if call.request.knownMethod == .post { try await call.echo() } else { try await call.reply("OK\n") }
+            if call.request.knownMethod == .post {
+                try await call.echo()
+            } else {
+                try await call.reply("OK\n")
+            }
         },
         "/plaintext": Route(.get) { call, _ in try await call.reply("Hello, World!") },
         "/json": Route(.get) { call, _ in try await call.message() },

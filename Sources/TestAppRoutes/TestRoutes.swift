@@ -68,7 +68,10 @@ public struct TestRoutes: Sendable {
                 return try await body.write(#"{"message":"Hello, World!"}"#)
             }
         }
-        try await answer(Call(routes: self, context: context, request: request, response: response, body: body), path)
+        try await answer(
+            Call(routes: self, context: context, request: request, response: response, body: body),
+            path
+        )
     }
 
     /// Finds the route of any other request, checks its method and has it answered.
@@ -177,7 +180,9 @@ struct Call {
 
     /// A whole number from the query, or `standard` where the name is not there.
     func queryNumber(_ name: String, standard: Int64, in range: ClosedRange<Int64>) throws -> Int64 {
-        guard let text = context.request.query.first(where: { $0.name == name })?.value else { return standard }
+        guard let text = context.request.query.first(where: { $0.name == name })?.value else {
+            return standard
+        }
         return try number(text[...], in: range)
     }
 }

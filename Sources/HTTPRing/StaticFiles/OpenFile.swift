@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import HTTPWire
+
+/// A regular file that is open, with what a response says of it.
+///
+/// Closed when the last response that sends it and the cache have let go of it.
+final class OpenFile: Sendable {
+    let descriptor: Int32
+    /// The file's length in bytes when it was opened.
+    let byteCount: Int64
+    let representation: Preconditions.Representation
+    /// All the fields of a 200 response.
+    let fields: FieldSection
+    let mediaType: String
+    /// The content of a small file.
+    let content: [UInt8]?
+    /// Monotonic nanoseconds when the facts were read.
+    let readAt: Int64
+
+    /// Takes over the descriptor of a regular file, with its facts.
+    init(
+        descriptor: Int32,
+        status: stat,
+        mediaType: String,
+        cacheControl: String?,
+        contentByteCountMax: Int,
+        readAt: Int64
+    ) {
+        self.descriptor = descriptor
+        self.readAt = readAt
+        self.mediaType = mediaType
+        byteCount = Int64(status.st_size)
+        let seconds = Int64(status.st_mtim.tv_sec)
+        let tag = OpenFile.entityTag(status, seconds)
+        representation = Preconditions.Representation(entityTag: tag, lastModified: seconds)
+        var fields = FieldSection()
+        do {
+            try fields.append(id: .contentType, value: mediaType)
+            fields.append(id: .contentLength, decimal: byteCount)
+            try fields.append(id: .lastModified, value: HTTPDate(unixSeconds: seconds).text)
+            if let tag { try fields.append(id: .eTag, value: tag.text) }
+            fields.append(id: .acceptRanges, literal: "bytes")
+            if let cacheControl { try fields.append(id: .cacheControl, value: cacheControl) }
+        } catch {
+            preconditionFailure(
+                "a media type or Cache-Control of the program's own is not a field value: \(error)"
+            )
+        }
+        self.fields = fields
+        content = byteCount <= Int64(contentByteCountMax) ? OpenFile.read(descriptor, Int(byteCount)) : nil
+    }
+
+    deinit { close(descriptor) }
+
+    /// The length and the time of the last change, in hexadecimal.
+    ///
+    /// Weak while that time is less than a second ago: the file may change again and keep both.
+    private static func entityTag(_ status: stat, _ seconds: Int64) -> EntityTag? {
+        let nanoseconds = seconds &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let age = (Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)) &- nanoseconds
+        let text =
+            String(UInt64(bitPattern: nanoseconds), radix: 16) + "-"
+            + String(UInt64(status.st_size), radix: 16)
+        return EntityTag(opaque: text, isWeak: age < 1_000_000_000)
+    }
+
+    /// The whole of a small file, or `nil` where it is not that long any more.
+    private static func read(_ descriptor: Int32, _ byteCount: Int) -> [UInt8]? {
+        let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+            // The buffer has room for `byteCount` bytes, and the kernel fills no more.
+            count = max(0, pread(descriptor, buffer.baseAddress, byteCount, 0))
+        }
+        return bytes.count == byteCount ? bytes : nil
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// Where a listener accepts: `HOST:PORT`, an IPv6 address in brackets.
+///
+/// Shape: `127.0.0.1:8080`, `[::1]:0`, `0.0.0.0:80`; refused: `8080`, `::1:80`, `host:99999`.
+struct ListenAddress: ExpressibleByArgument, Sendable {
+    /// The host as given, brackets included.
+    let host: String
+    /// 0 takes a free port.
+    let port: UInt16
+
+    init?(argument: String) {
+        guard let colon = argument.lastIndex(of: ":"),
+            let port = UInt16(argument[argument.index(after: colon)...])
+        else { return nil }
+        let host = String(argument[..<colon])
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        guard !host.isEmpty, !host.contains("/"), isBracketed || !host.contains(":") else { return nil }
+        self.host = host
+        self.port = port
+    }
+
+    /// The URL prefix that listens there; the wildcard addresses become `*`.
+    var urlPrefix: String {
+        let name = host == "0.0.0.0" || host == "[::]" ? "*" : host
+        return "http://\(name):\(port)/"
+    }
+
+    /// The port in a URL prefix of full form, such as `http://*:8080/`.
+    static func port(of urlPrefix: String) -> UInt16? {
+        let parts = urlPrefix.split(separator: "/", omittingEmptySubsequences: true)
+        guard parts.count >= 2, let colon = parts[1].lastIndex(of: ":") else { return nil }
+        return UInt16(parts[1][parts[1].index(after: colon)...])
+    }
+}
