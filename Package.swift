@@ -35,6 +35,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux", linkerSettings: [.linkedLibrary("uring")]),
+        .target(name: "CFiles"),
         .target(name: "IORing", dependencies: ["CLinux"], swiftSettings: swiftSettings),
         .target(name: "HTTPWire", swiftSettings: safeSettings),
         .target(name: "URLPrefixes", swiftSettings: safeSettings),
@@ -59,11 +60,12 @@ let package = Package(
         .target(
             name: "HTTPRing",
             dependencies: [
-                "HTTPEngine", "HTTPFeatures", "HTTPWire", "URLPrefixes",
+                "CFiles", "HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes", "ResponseCache",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -73,10 +75,15 @@ let package = Package(
             swiftSettings: safeSettings
         ),
         .executableTarget(name: "hello", dependencies: ["HTTPRing"], swiftSettings: swiftSettings),
+        .target(
+            name: "TestAppRoutes",
+            dependencies: ["HTTPFeatures", "HTTPWire", "ResponseCache"],
+            swiftSettings: safeSettings
+        ),
         .executableTarget(
             name: "testapp",
             dependencies: [
-                "HTTPRing",
+                "HTTPRing", "TestAppRoutes",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings

@@ -41,11 +41,16 @@ package struct LogAddress: Equatable, Sendable {
 
     /// Creates an address from the kernel's IPv6 form, whose fields are in network order.
     package init(_ address: sockaddr_in6) {
-        // SAFETY: all members of the union are the same sixteen bytes.
-        let words = unsafe address.sin6_addr.__in6_u.__u6_addr32
+        // SAFETY: an IPv6 address is sixteen bytes in network order, whatever its union's members are called.
+        let words = unsafe withUnsafeBytes(of: address.sin6_addr) { bytes in
+            unsafe (
+                bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self),
+                bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            )
+        }
         self.init(
-            high: UInt64(UInt32(bigEndian: words.0)) << 32 | UInt64(UInt32(bigEndian: words.1)),
-            low: UInt64(UInt32(bigEndian: words.2)) << 32 | UInt64(UInt32(bigEndian: words.3)),
+            high: UInt64(bigEndian: words.0),
+            low: UInt64(bigEndian: words.1),
             scope: address.sin6_scope_id,
             port: UInt16(bigEndian: address.sin6_port)
         )

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+public import HTTPEngine
+public import HTTPFeatures
+import IORing
+public import Logging
+public import ServiceLifecycle
+import Synchronization
+import URLPrefixes
+import UnixSignals
+
+/// An HTTP server in this process: the engine and an application behind one request queue.
+///
+/// ```swift
+/// try await HTTPRingServer(urlPrefixes: ["http://*:8080/"]).run { context in
+///     try await context.response.write("Hello, World!")
+/// }
+/// ```
+public final class HTTPRingServer: HTTPServer {
+    /// What the server was made with.
+    public let options: HTTPRingServerOptions
+    private let engine: Engine
+    private let queue: RequestQueue
+    private let group: URLGroup
+    private let prefixes: [URLPrefix]
+    private let serverAddresses: ServerAddresses
+    private let logger: Logger
+    private let state = Mutex(State.new)
+
+    private enum State { case new, started, stopped }
+
+    /// Makes a server; nothing is opened until it starts.
+    ///
+    /// - Parameters:
+    ///   - urlPrefixes: what to serve; replaces the options' own list unless empty.
+    ///   - logger: where handler errors and start and stop are told.
+    /// - Throws: `URLPrefixError` for a prefix that is none, with a valid example.
+    public init(
+        urlPrefixes: [String] = [],
+        options: HTTPRingServerOptions = HTTPRingServerOptions(),
+        logger: Logger = Logger(label: "httpring")
+    ) throws {
+        var options = options
+        if !urlPrefixes.isEmpty { options.urlPrefixes = urlPrefixes }
+        if options.urlPrefixes.isEmpty { options.urlPrefixes = HTTPRingServer.prefixesOfEnvironment() }
+        if options.urlPrefixes.isEmpty, options.endpoints.isEmpty { options.urlPrefixes = ["http://localhost:5000/"] }
+        self.options = options
+        self.logger = logger
+        prefixes = try options.urlPrefixes.map { try URLPrefix($0, allowingPortZero: true) }
+        for prefix in prefixes where prefix.scheme == .https {
+            throw EngineError("\(prefix): TLS is not available yet; serve http:// and put a TLS proxy in front")
+        }
+        engine = try Engine(options: options.engineOptions) { HTTPRingServer.log($0, logger) }
+        queue = RequestQueue(
+            name: "embedded",
+            lengthMax: options.requestQueueLimit,
+            concurrencyMax: options.maxConcurrentRequests,
+            verbosity: options.http503Verbosity,
+            scheduling: options.handlerScheduling
+        )
+        let session = ServerSession(timeouts: options.timeouts)
+        group = URLGroup(session: session, queue: queue, maxRequestBodySize: options.limits.maxRequestBodySize)
+        serverAddresses = ServerAddresses()
+    }
+
+    private static func prefixesOfEnvironment() -> [String] {
+        guard let value = getenv("HTTPRING_URLS") else { return [] }
+        return String(cString: value).split(separator: ";").map { String($0) }.filter { !$0.isEmpty }
+    }
+
+    private static func log(_ event: EngineEvent, _ logger: Logger) {
+        switch event {
+        case .handlerFailed(let error, let request):
+            logger.error("the handler of a request failed", metadata: ["request": "\(request)", "error": "\(error)"])
+        case .acceptPaused(let endpoint, let errno):
+            logger.warning(
+                "accepting connections rests for lack of resources",
+                metadata: ["endpoint": "\(endpoint)", "error": "\(String(cString: strerror(errno)))"])
+        }
+    }
+
+    // MARK: HTTPServer
+
+    /// The prefixes served, with real ports once the server has started.
+    public var addresses: any ServerAddressesFeature { serverAddresses }
+
+    /// Counters of the server, summed over its loops.
+    public var statistics: HTTPRingStatistics { engine.statistics }
+
+    /// Starts the loops, registers the prefixes and listens.
+    ///
+    /// - Throws: where io_uring is refused or an address can't be had, in words with the next step; nothing is
+    ///   left open then. A server starts once.
+    public func start(application: some HTTPApplication) async throws {
+        let isNew = state.withLock { state in
+            guard state == .new else { return false }
+            state = .started
+            return true
+        }
+        guard isNew else { throw EngineError("the server has been started before; make another one") }
+        queue.attach(ApplicationConsumer(application: application))
+        try engine.start()
+        do {
+            for prefix in prefixes {
+                let bound = try await engine.register(prefix, group: group)
+                serverAddresses.add(bound.description)
+            }
+            for endpoint in options.endpoints { try listen(endpoint) }
+        } catch {
+            await engine.stop(within: .zero)
+            throw error
+        }
+        logger.debug("serving", metadata: ["prefixes": "\(serverAddresses.addresses)"])
+    }
+
+    private func listen(_ endpoint: HTTPRingEndpoint) throws {
+        switch endpoint.kind {
+        case .unixSocket(let path, let mode):
+            try engine.listen(unixSocket: path, mode: mode, scheme: .http, port: endpoint.port)
+        case .inherited(let name):
+            for listener in try Listener.inherited() where name == nil || listener.name == name {
+                let port = endpoint.port == 0 ? listener.address.port : endpoint.port
+                engine.listen(listener, scheme: .http, port: port == 0 ? 80 : port)
+            }
+        }
+    }
+
+    /// Stops: takes no new connection, lets requests in progress finish, closes the rest at the deadline.
+    public func stop(within deadline: Duration) async {
+        let isStarted = state.withLock { state in
+            guard state == .started else { return false }
+            state = .stopped
+            return true
+        }
+        guard isStarted else { return }
+        await engine.stop(within: deadline)
+    }
+
+    // MARK: Prefixes while running
+
+    /// Serves another prefix from now on.
+    ///
+    /// - Returns: the prefix in full form, with its real port.
+    /// - Throws: `URLPrefixError`, `PrefixTableError` where it is taken, or `IORingError` where its port is.
+    @discardableResult
+    public func addPrefix(_ text: String) async throws -> String {
+        let bound = try await engine.register(URLPrefix(text, allowingPortZero: true), group: group)
+        serverAddresses.add(bound.description)
+        return bound.description
+    }
+
+    /// Serves a prefix no longer; requests in progress go on.
+    ///
+    /// - Returns: whether it was served.
+    @discardableResult
+    public func removePrefix(_ text: String) async throws -> Bool {
+        let prefix = try URLPrefix(text)
+        guard await engine.unregister(prefix) else { return false }
+        serverAddresses.remove(prefix.description)
+        return true
+    }
+
+    /// Removes stored responses: one URL, a URL and all below it, or everything.
+    ///
+    /// - Returns: how many were removed.
+    @discardableResult
+    public func flushResponseCache(url: String? = nil, recursive: Bool = false) throws -> Int {
+        try engine.flushCache(url: url, recursive: recursive)
+    }
+
+    /// Writes out what the logs hold.
+    public func flushLogs() { engine.flushLogs() }
+
+    // MARK: Running
+
+    /// Serves until SIGTERM or SIGINT comes or the task is cancelled, then stops gracefully.
+    ///
+    /// - Parameters:
+    ///   - onReady: called once with the prefixes served, when every listener accepts.
+    ///   - handler: answers one request.
+    public func run(
+        onReady: (@Sendable ([String]) -> Void)? = nil,
+        _ handler: @escaping HandlerApplication.Handler
+    ) async throws {
+        try await run(application: HandlerApplication(handler), onReady: onReady)
+    }
+
+    /// Serves an application until SIGTERM or SIGINT comes or the task is cancelled.
+    public func run(
+        application: some HTTPApplication,
+        onReady: (@Sendable ([String]) -> Void)? = nil
+    ) async throws {
+        // Trapped before anything listens, so that no signal ends the process half started.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        signal(SIGPIPE, SIG_IGN)
+        try await start(application: application)
+        onReady?(serverAddresses.addresses)
+        for await _ in signals { break }
+        await stop(within: options.shutdownTimeout)
+    }
+
+    /// The server as a service of a swift-service-lifecycle group.
+    public func service(_ handler: @escaping HandlerApplication.Handler) -> some Service {
+        HTTPRingService(server: self, application: HandlerApplication(handler))
+    }
+}
+
+/// Serves until its group shuts down gracefully.
+struct HTTPRingService<Application: HTTPApplication>: Service {
+    let server: HTTPRingServer
+    let application: Application
+
+    func run() async throws {
+        try await server.start(application: application)
+        try? await gracefulShutdown()
+        await server.stop(within: server.options.shutdownTimeout)
+    }
+}
+
+/// The addresses of a server, for other threads.
+final class ServerAddresses: ServerAddressesFeature {
+    private let list = Mutex<[String]>([])
+
+    var addresses: [String] { list.withLock { $0 } }
+
+    func add(_ address: String) { list.withLock { $0.append(address) } }
+    func remove(_ address: String) { list.withLock { list in list.removeAll { $0 == address } } }
+}

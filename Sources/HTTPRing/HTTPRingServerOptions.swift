@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import HTTPEngine
+
+/// Caps on connections and messages.
+public typealias HTTPRingLimits = EngineLimits
+
+/// Time-outs and minimum rates.
+public typealias HTTPRingTimeouts = TimeoutManager
+
+/// Counters of a server, summed over its loops.
+public typealias HTTPRingStatistics = EngineStatistics
+
+/// What an `HTTPRingServer` is made with; every value has a default that suits a server on the internet.
+public struct HTTPRingServerOptions: Sendable {
+    /// The URL prefixes to serve, such as `http://*:8080/`.
+    ///
+    /// Empty: those of the environment variable `HTTPRING_URLS`, separated by `;`, or `http://localhost:5000/`.
+    public var urlPrefixes: [String] = []
+    /// Addresses beside those the prefixes name: Unix sockets and inherited descriptors.
+    public var endpoints: [HTTPRingEndpoint] = []
+    /// Number of event loops, each a thread; `nil`: one for each processor the process may use.
+    public var loopCount: Int?
+    /// Pins each loop to a processor.
+    public var pinsLoops = false
+    /// Caps.
+    public var limits = HTTPRingLimits()
+    /// Time-outs and minimum rates.
+    public var timeouts = HTTPRingTimeouts()
+    /// Value of the `Server` field; `nil` sends none.
+    public var serverHeader: String? = "HTTPRing"
+    /// Whether responses may be stored in and served from the response cache.
+    public var responseCaching = true
+    /// Bytes the response cache may hold. Default 64 MiB.
+    public var cacheByteBudget = 64 << 20
+    /// Where handlers run.
+    public var handlerScheduling = HandlerScheduling.loop
+    /// Requests that may wait for a handler; over it 503. Default 1000.
+    public var requestQueueLimit = 1000
+    /// Handlers that run at once, `nil` for no limit; requests over it wait in the queue.
+    public var maxConcurrentRequests: Int?
+    /// What a client sees when its request is turned away.
+    public var http503Verbosity = Verbosity503.limited
+    /// How long requests in progress may take once the server stops. Default 30 s.
+    public var shutdownTimeout: Duration = .seconds(30)
+    /// Where the error log (HTTPERR format) goes; `nil` writes none.
+    public var errorLog: LogSink?
+    /// Where the access log goes; `nil` writes none.
+    public var accessLog: LogSink?
+    /// The access log's format.
+    public var accessLogFormat = AccessLogFormat.ncsaCombined
+
+    /// Makes options with the defaults.
+    public init() {}
+
+    /// The part of the options that the engine works by.
+    var engineOptions: EngineOptions {
+        var options = EngineOptions()
+        options.loopCount = loopCount
+        options.pinsLoops = pinsLoops
+        options.limits = limits
+        options.timeouts = timeouts
+        options.serverHeader = serverHeader
+        options.responseCaching = responseCaching
+        options.cacheByteBudget = cacheByteBudget
+        options.errorLog = errorLog
+        options.accessLog = accessLog
+        options.accessLogFormat = accessLogFormat
+        return options
+    }
+}
+
+/// An address to listen on that no URL prefix can name.
+public struct HTTPRingEndpoint: Sendable {
+    enum Kind: Sendable {
+        case unixSocket(path: String, mode: UInt32?)
+        case inherited(name: String?)
+    }
+
+    let kind: Kind
+    let port: UInt16
+
+    /// A Unix socket, created at `path`; a stale one left there is replaced.
+    ///
+    /// - Parameters:
+    ///   - path: at most 107 bytes.
+    ///   - mode: the file's access mode, such as `0o660`; `nil` leaves it to the umask.
+    ///   - port: requests there are routed as if they had come to this port. Default 80.
+    public static func unixSocket(_ path: String, mode: UInt32? = nil, routedAsPort port: UInt16 = 80) -> Self {
+        Self(kind: .unixSocket(path: path, mode: mode), port: port)
+    }
+
+    /// The listening sockets that systemd, or another starter, handed over (`LISTEN_FDS`).
+    ///
+    /// - Parameters:
+    ///   - name: only those of this name (`LISTEN_FDNAMES`); `nil` takes all.
+    ///   - port: as which port requests there are routed; 0 means the socket's own. Default 0.
+    public static func inherited(name: String? = nil, routedAsPort port: UInt16 = 0) -> Self {
+        Self(kind: .inherited(name: name), port: port)
+    }
+}
