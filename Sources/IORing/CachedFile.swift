@@ -15,7 +15,9 @@ public enum CachedFile {
     ///   - offset: the first byte.
     /// - Returns: bytes read, 0 at the end of the file, or a negative errno: `-EAGAIN` for what is not cached,
     ///   `-EOPNOTSUPP` where the file system can't tell.
-    public static func read(_ descriptor: Int32, _ memory: UnsafeMutableRawBufferPointer, _ offset: Int64) -> Int {
+    public static func read(_ descriptor: Int32, _ memory: UnsafeMutableRawBufferPointer, _ offset: Int64)
+        -> Int
+    {
         guard let base = memory.baseAddress else { return 0 }
         let count = hr_read_cached(descriptor, base, memory.count, offset)
         return count < 0 ? -Int(errno) : count
