@@ -53,6 +53,19 @@ enum ByteOperations {
         unsafe bytes.withUnsafeBufferPointer { unsafe array.append(contentsOf: $0) }
     }
 
+    /// Appends all of `bytes` to `array`, ASCII letters in lower case.
+    @inline(__always)
+    static func appendLowercased(_ bytes: Span<UInt8>, to array: inout [UInt8]) {
+        let start = array.count
+        append(bytes, to: &array)
+        // SAFETY: the pointer covers the array, to which nothing is added meanwhile; `start` lies in it.
+        unsafe array.withUnsafeMutableBufferPointer { buffer in
+            for index in start..<buffer.count {
+                unsafe buffer[index] = ASCII.lowercased(buffer[index])
+            }
+        }
+    }
+
     /// Returns an array that holds `bytes` in storage of its own.
     static func copy(_ bytes: Span<UInt8>) -> [UInt8] {
         var array: [UInt8] = []

@@ -15,110 +15,66 @@ struct CacheControl: Equatable {
     var maxAge: Int32?
     var sharedMaxAge: Int32?
 
-    /// Parses the field's value; several lines are joined with commas first.
+    /// Parses the field's value; nil if it is malformed.
     ///
-    /// Nil if it is malformed.
-    init?(_ value: [UInt8]) {
-        var parser = DirectiveParser(bytes: value)
+    /// Several lines are joined with commas first. Cost: no allocation.
+    init?(_ value: Span<UInt8>) {
+        var position = 0
         while true {
-            switch parser.next() {
-            case .end:
-                return
-            case .malformed:
-                return nil
-            case .directive(let name, let argument):
-                guard apply(name, argument) else { return nil }
+            position = Self.skip(value, from: position) { $0 == UInt8(ascii: ",") || Self.isSpace($0) }
+            guard position < value.count else { return }
+            let nameStart = position
+            position = Self.skip(value, from: position, while: FieldSyntax.isTokenByte)
+            let name = value.extracting(nameStart..<position)
+            var argument = 0..<0
+            if position < value.count, value[position] == UInt8(ascii: "=") {
+                guard let range = Self.argument(value, from: position + 1) else { return nil }
+                argument = range
+                // A quoted argument has its closing quote behind it.
+                position = range.upperBound + (value[position + 1] == UInt8(ascii: "\"") ? 1 : 0)
             }
+            position = Self.skip(value, from: position, while: Self.isSpace)
+            guard position == value.count || value[position] == UInt8(ascii: ",") else { return nil }
+            guard !name.isEmpty, apply(name, value.extracting(argument)) else { return nil }
         }
     }
 
-    private mutating func apply(_ name: String, _ argument: [UInt8]?) -> Bool {
-        switch name {
-        case "public":
+    private mutating func apply(_ name: Span<UInt8>, _ argument: Span<UInt8>) -> Bool {
+        if ByteOperations.equalIgnoringCase(name, "public") {
             isPublic = true
-        case "private", "no-store", "no-cache":
+        } else if ByteOperations.equalIgnoringCase(name, "max-age") {
+            guard maxAge == nil, let seconds = FieldSyntax.deltaSeconds(argument) else { return false }
+            maxAge = Int32(clamping: seconds)
+        } else if ByteOperations.equalIgnoringCase(name, "s-maxage") {
+            guard sharedMaxAge == nil, let seconds = FieldSyntax.deltaSeconds(argument) else { return false }
+            sharedMaxAge = Int32(clamping: seconds)
+        } else if ByteOperations.equalIgnoringCase(name, "private")
+            || ByteOperations.equalIgnoringCase(name, "no-store")
+            || ByteOperations.equalIgnoringCase(name, "no-cache")
+        {
             forbidsStoring = true
-        case "max-age":
-            guard maxAge == nil, let seconds = Self.seconds(argument) else { return false }
-            maxAge = seconds
-        case "s-maxage":
-            guard sharedMaxAge == nil, let seconds = Self.seconds(argument) else { return false }
-            sharedMaxAge = seconds
-        default:
-            break
         }
         return true
     }
 
-    private static func seconds(_ digits: [UInt8]?) -> Int32? {
-        guard let digits, let seconds = FieldSyntax.deltaSeconds(digits.span) else { return nil }
-        return Int32(clamping: seconds)
-    }
-}
-
-/// Splits a `Cache-Control` value into directives.
-private struct DirectiveParser {
-    enum Item {
-        case directive(name: String, argument: [UInt8]?)
-        case malformed
-        case end
-    }
-
-    let bytes: [UInt8]
-    private var position = 0
-
-    init(bytes: [UInt8]) {
-        self.bytes = bytes
-    }
-
-    /// Takes the next directive, together with the comma behind it.
-    mutating func next() -> Item {
-        skip { $0 == UInt8(ascii: ",") || Self.isSpace($0) }
-        guard position < bytes.count else { return .end }
-        let name = take(while: FieldSyntax.isTokenByte)
-        guard !name.isEmpty else { return .malformed }
-        var argument: [UInt8]?
-        if current == UInt8(ascii: "=") {
-            position += 1
-            argument = current == UInt8(ascii: "\"") ? quotedString() : take(while: FieldSyntax.isTokenByte)
-            guard let argument, !argument.isEmpty else { return .malformed }
+    /// The range of a token, or of the inside of a quoted string, that begins at `start`; nil if it is neither.
+    private static func argument(_ value: Span<UInt8>, from start: Int) -> Range<Int>? {
+        guard start < value.count else { return nil }
+        guard value[start] == UInt8(ascii: "\"") else {
+            let end = skip(value, from: start, while: FieldSyntax.isTokenByte)
+            return end > start ? start..<end : nil
         }
-        skip(while: Self.isSpace)
-        guard position == bytes.count || current == UInt8(ascii: ",") else { return .malformed }
-        return .directive(
-            name: String(decoding: name.map(ASCII.lowercased), as: UTF8.self),
-            argument: argument
-        )
-    }
-
-    private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
-
-    private mutating func skip(while matches: (UInt8) -> Bool) {
-        while let byte = current, matches(byte) { position += 1 }
-    }
-
-    private mutating func take(while matches: (UInt8) -> Bool) -> [UInt8] {
-        let start = position
-        skip(while: matches)
-        return Array(bytes[start..<position])
-    }
-
-    /// Takes a quoted string, without its quotes; nil if it does not end.
-    private mutating func quotedString() -> [UInt8]? {
-        position += 1
-        var text: [UInt8] = []
-        while let byte = current {
-            position += 1
-            if byte == UInt8(ascii: "\"") { return text }
-            if byte == UInt8(ascii: "\\") {
-                guard let escaped = current else { return nil }
-                position += 1
-                text.append(escaped)
-            } else {
-                text.append(byte)
-            }
+        var end = start + 1
+        while end < value.count, value[end] != UInt8(ascii: "\"") {
+            end += value[end] == UInt8(ascii: "\\") ? 2 : 1
         }
-        return nil
+        return end < value.count && end > start + 1 ? start + 1..<end : nil
+    }
+
+    private static func skip(_ value: Span<UInt8>, from start: Int, while matches: (UInt8) -> Bool) -> Int {
+        var position = start
+        while position < value.count, matches(value[position]) { position += 1 }
+        return position
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool {

@@ -35,7 +35,7 @@ extension CacheEntry {
         var parts = CacheEntryParts()
         parts.status = status
         parts.coding = CacheRules.contentCoding(of: fields) ?? .identity
-        parts.lastModified = fields.joined(.lastModified).flatMap { HTTPDate.parse($0.span, now: wallClock) }
+        parts.lastModified = fields.withJoined(.lastModified) { HTTPDate.parse($0, now: wallClock) } ?? nil
         parts.bytes.reserveCapacity(256 + 64 * fields.count + body.count)
         ResponseHeadWriter.appendStatusLine(status, reason: reason, to: &parts.bytes)
         parts.appendFields(fields)

@@ -111,18 +111,15 @@ public struct CacheFlushPattern: Sendable, Equatable {
     public func matches(_ key: CacheKey) -> Bool {
         guard !key.isEmpty, key.isSecure == isSecure, key.port == port else { return false }
         guard matchesHost(of: key) else { return false }
-        let target = key.bytes[key.targetRange]
-        let mark = target.firstIndex(of: UInt8(ascii: "?"))
-        let candidate = CachePath.normalized(Array(target[..<(mark ?? target.endIndex)]))
-        guard includesDescendants else {
-            let candidateQuery = mark.map { target[($0 + 1)...] }
-            switch (query, candidateQuery) {
-            case (nil, nil): return candidate == path
-            case (.some(let left), .some(let right)): return left.elementsEqual(right) && candidate == path
-            default: return false
-            }
+        let bytes = key.bytes
+        let range = key.targetRange
+        let mark = bytes[range].firstIndex(of: UInt8(ascii: "?"))
+        if !includesDescendants {
+            guard (mark == nil) == (query == nil) else { return false }
+            if let mark, let query, !bytes[(mark + 1)...].elementsEqual(query) { return false }
         }
-        return Self.isWithin(candidate, path)
+        let candidate = bytes.span.extracting(range.lowerBound..<(mark ?? range.upperBound))
+        return CachePath.matches(candidate, path, includesDescendants: includesDescendants)
     }
 
     private func matchesHost(of key: CacheKey) -> Bool {
@@ -135,12 +132,5 @@ public struct CacheFlushPattern: Sendable, Equatable {
         case .suffix(let name):
             return text.count > name.count && text.suffix(name.count).elementsEqual(name)
         }
-    }
-
-    /// Tells whether a path is another one, or below it by whole segments.
-    private static func isWithin(_ path: [UInt8], _ top: [UInt8]) -> Bool {
-        let stem = top.last == UInt8(ascii: "/") ? top.dropLast() : top[...]
-        guard path.starts(with: stem) else { return false }
-        return path.count == stem.count || path[stem.count] == UInt8(ascii: "/")
     }
 }

@@ -59,16 +59,17 @@ public struct CacheKey: Hashable, Sendable {
         bytes.removeAll(keepingCapacity: true)
         guard localAddress.count <= 255, host.count <= 65_535, target.count <= 65_535 else { return false }
         bytes.reserveCapacity(Self.prefixByteCount + localAddress.count + host.count + target.count + 1)
-        bytes.append(isSecure ? 1 : 0)
-        bytes.append(UInt8(truncatingIfNeeded: port >> 8))
-        bytes.append(UInt8(truncatingIfNeeded: port))
-        bytes.append(UInt8(truncatingIfNeeded: localAddress.count))
-        bytes.append(UInt8(truncatingIfNeeded: host.count >> 8))
-        bytes.append(UInt8(truncatingIfNeeded: host.count))
-        ByteOperations.append(localAddress, to: &bytes)
-        for index in host.indices {
-            bytes.append(ASCII.lowercased(host[index]))
-        }
+        let prefix: InlineArray<6, UInt8> = [
+            isSecure ? 1 : 0,
+            UInt8(truncatingIfNeeded: port >> 8),
+            UInt8(truncatingIfNeeded: port),
+            UInt8(truncatingIfNeeded: localAddress.count),
+            UInt8(truncatingIfNeeded: host.count >> 8),
+            UInt8(truncatingIfNeeded: host.count),
+        ]
+        ByteOperations.append(prefix.span, to: &bytes)
+        if !localAddress.isEmpty { ByteOperations.append(localAddress, to: &bytes) }
+        ByteOperations.appendLowercased(host, to: &bytes)
         if target.isEmpty || target[0] == UInt8(ascii: "?") {
             bytes.append(UInt8(ascii: "/"))
         }

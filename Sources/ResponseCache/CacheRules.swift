@@ -62,13 +62,21 @@ public enum CacheRules {
         wallClock: Int64
     ) throws(CacheRefusal) -> CacheLifetime {
         guard response.policy != .disabled else { throw .policyDisabled }
-        guard response.policy != .automatic || fields.contains(id: .cacheControl) else {
-            throw .cacheControlMissing
-        }
+        if response.policy == .automatic { try checkCacheControl(fields) }
         guard request.mayStore else { throw .requestBlocked }
         try checkShape(response, limits: limits)
         try checkFields(fields, wallClock: wallClock)
         return try lifetime(fields: fields, policy: response.policy, wallClock: wallClock)
+    }
+
+    /// What most responses fall out by: there is no `Cache-Control`, or it does not say `public`.
+    private static func checkCacheControl(_ fields: FieldSection) throws(CacheRefusal) {
+        guard var index = fields.firstIndex(of: .cacheControl) else { throw .cacheControlMissing }
+        while true {
+            if fields.withValue(at: index, { FieldSyntax.listContains("public", in: $0) }) { return }
+            guard let next = fields.firstIndex(of: .cacheControl, from: index + 1) else { throw .notPublic }
+            index = next
+        }
     }
 
     /// HTTP Server API, conditions on the response but for its fields.
@@ -94,8 +102,8 @@ public enum CacheRules {
 
     /// HTTP Server API, conditions on the response's fields, whatever the policy.
     private static func checkFields(_ fields: FieldSection, wallClock: Int64) throws(CacheRefusal) {
-        guard let type = fields.joined(.contentType), !type.isEmpty else { throw .contentTypeMissing }
-        if let date = fields.joined(.lastModified), HTTPDate.parse(date.span, now: wallClock) == nil {
+        guard fields.withJoined(.contentType, { !$0.isEmpty }) == true else { throw .contentTypeMissing }
+        guard fields.withJoined(.lastModified, { HTTPDate.parse($0, now: wallClock) != nil }) != false else {
             throw .lastModifiedMalformed
         }
         guard contentCoding(of: fields) != nil else { throw .contentCodingUnknown }
@@ -103,8 +111,10 @@ public enum CacheRules {
 
     /// The coding under which a response would be stored; nil if there is no variant for it.
     static func contentCoding(of fields: FieldSection) -> ContentCoding? {
-        guard let name = fields.joined(.contentEncoding), !name.isEmpty else { return .identity }
-        return ContentCoding(name: name.span)
+        let coding = fields.withJoined(.contentEncoding) { name -> ContentCoding? in
+            name.isEmpty ? .identity : ContentCoding(name: name)
+        }
+        return coding ?? .identity
     }
 
     /// The lifetime that policy and fields give, in the order of the rules.
@@ -132,17 +142,19 @@ public enum CacheRules {
         fields: FieldSection,
         wallClock: Int64
     ) throws(CacheRefusal) -> Int64 {
-        guard let value = fields.joined(.cacheControl) else { throw .cacheControlMissing }
-        for id in [FieldID.setCookie, .vary, .pragma] where fields.contains(id: id) {
-            throw .variesByRequest
+        let varies =
+            fields.contains(id: .setCookie) || fields.contains(id: .vary) || fields.contains(id: .pragma)
+        guard !varies else { throw .variesByRequest }
+        guard let control = fields.withJoined(.cacheControl, { CacheControl($0) }) else {
+            throw .cacheControlMissing
         }
-        guard let control = CacheControl(value) else { throw .cacheControlMalformed }
+        guard let control else { throw .cacheControlMalformed }
         // The ancestor asks for `public` alone. A response that also says `private`, `no-store` or
         // `no-cache` contradicts itself, and RFC 9111 §3 has the prohibition win.
         guard control.isPublic, !control.forbidsStoring else { throw .notPublic }
         if let seconds = control.sharedMaxAge ?? control.maxAge { return Int64(seconds) }
-        guard let text = fields.joined(.expires) else { throw .noLifetime }
-        guard let expires = HTTPDate.parse(text.span, now: wallClock) else { throw .noLifetime }
+        let expires = fields.withJoined(.expires) { HTTPDate.parse($0, now: wallClock) }
+        guard case .some(.some(let expires)) = expires else { throw .noLifetime }
         let (left, overflow) = expires.subtractingReportingOverflow(wallClock)
         guard !overflow else { throw .noLifetime }
         return left
@@ -155,17 +167,17 @@ public enum CacheRules {
 }
 
 extension FieldSection {
-    /// The values of a field's lines, joined with commas; nil without a line.
-    func joined(_ id: FieldID) -> [UInt8]? {
+    /// Calls a function with the values of a field's lines, joined with commas; nil without a line.
+    func withJoined<Result>(_ id: FieldID, _ body: (Span<UInt8>) -> Result) -> Result? {
         guard let first = firstIndex(of: id) else { return nil }
+        guard firstIndex(of: id, from: first + 1) != nil else { return withValue(at: first, body) }
         var bytes: [UInt8] = []
-        withValue(at: first) { ByteOperations.append($0, to: &bytes) }
-        var next = firstIndex(of: id, from: first + 1)
+        var next: Int? = first
         while let index = next {
-            bytes += [UInt8(ascii: ","), UInt8(ascii: " ")]
+            if index != first { bytes += [UInt8(ascii: ","), UInt8(ascii: " ")] }
             withValue(at: index) { ByteOperations.append($0, to: &bytes) }
             next = firstIndex(of: id, from: index + 1)
         }
-        return bytes
+        return body(bytes.span)
     }
 }
