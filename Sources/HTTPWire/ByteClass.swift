@@ -23,7 +23,9 @@ struct ByteClass: OptionSet {
         ByteClass(rawValue: table[Int(byte)])
     }
 
-    /// One row for sixteen bytes. A test computes it again from the definitions above.
+    /// One row for sixteen bytes.
+    ///
+    /// A test computes it again from the definitions above.
     private static let table: InlineArray<256, UInt8> = [
         0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a Range field asks of a representation of a known length. RFC 9110 §14.
+/// What a Range field asks of a representation of a known length.
+///
+/// RFC 9110 §14.
 public enum ByteRanges: Equatable, Sendable {
     /// The field is malformed, of another unit, or asks for too many ranges: the whole representation is sent.
     case ignore
@@ -23,6 +25,7 @@ public enum ByteRanges: Equatable, Sendable {
     /// - Parameters:
     ///   - field: the field value.
     ///   - length: the length of the representation, not negative.
+    /// - Returns: what to send.
     public static func parse(_ field: Span<UInt8>, length: Int64) -> ByteRanges {
         precondition(length >= 0, "A length is not negative.")
         guard field.count > 6, ByteScan.hasPrefix(field, from: 0, ignoringCase: "bytes="),

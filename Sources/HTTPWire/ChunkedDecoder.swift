@@ -80,6 +80,7 @@ public struct ChunkedDecoder: Sendable {
     /// - Parameters:
     ///   - input: bytes of the message, all or a piece.
     ///   - position: the offset of the first byte not yet taken.
+    /// - Returns: what was met.
     public mutating func next(_ input: Span<UInt8>, position: inout Int) -> Event {
         precondition(position >= 0 && position <= input.count, "A position lies inside its input.")
         while true {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An entity tag, as in ETag, If-Match and If-None-Match. RFC 9110 §8.8.3.
+/// An entity tag, as in ETag, If-Match and If-None-Match.
+///
+/// RFC 9110 §8.8.3.
 public struct EntityTag: Equatable, Hashable, Sendable {
     /// Whether the tag says only that representations are equivalent (`W/`).
     public var isWeak: Bool

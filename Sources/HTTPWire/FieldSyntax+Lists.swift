@@ -49,6 +49,7 @@ extension FieldSyntax {
     /// - Parameters:
     ///   - element: the element in lower case letters, digits and `-`.
     ///   - list: the field value.
+    /// - Returns: whether an element of the list is the given one.
     public static func listContains(_ element: StaticString, in list: Span<UInt8>) -> Bool {
         var isFound = false
         forEachElement(list) { range in
@@ -89,16 +90,19 @@ extension FieldSyntax {
     private static func unquoted(_ element: Span<UInt8>, from start: Int) -> Range<Int>? {
         guard start < element.count else { return nil }
         if element[start] == UInt8(ascii: "\"") {
-            guard element.count - start >= 2, element[element.count - 1] == UInt8(ascii: "\"") else {
-                return nil
+            var end = start + 1
+            while end < element.count, element[end] != UInt8(ascii: "\"") {
+                end += element[end] == UInt8(ascii: "\\") ? 2 : 1
             }
-            return (start + 1)..<(element.count - 1)
+            return end == element.count - 1 ? (start + 1)..<end : nil
         }
         for offset in start..<element.count where !element[offset].isIn(.token) { return nil }
         return start..<element.count
     }
 
-    /// A count of seconds, as in Age and `max-age`: digits only, anything above 2³¹ taken as 2³¹. RFC 9111 §1.2.2.
+    /// A count of seconds, as in Age and `max-age`: digits only, anything above 2³¹ taken as 2³¹.
+    ///
+    /// RFC 9111 §1.2.2.
     public static func deltaSeconds(_ text: Span<UInt8>) -> Int64? {
         guard !text.isEmpty else { return nil }
         var value: Int64 = 0
@@ -109,7 +113,9 @@ extension FieldSyntax {
         return value
     }
 
-    /// A weight in thousandths: `0`, `0.5`, `1.000`; nil where malformed. RFC 9110 §12.4.2.
+    /// A weight in thousandths: `0`, `0.5`, `1.000`; nil where malformed.
+    ///
+    /// RFC 9110 §12.4.2.
     public static func qualityValue(_ text: Span<UInt8>) -> Int? {
         guard !text.isEmpty, text.count <= 5, text[0] == 0x30 || text[0] == 0x31 else { return nil }
         var value = Int(text[0] - 0x30) * 1000
@@ -126,12 +132,13 @@ extension FieldSyntax {
 
     /// The weight that a list such as Accept-Encoding gives to a coding, in thousandths; nil where it says nothing.
     ///
-    /// The coding's own element comes before `*`; `identity` in a list without either is 1000 (RFC 9110 §12.5.3).
+    /// The coding's own element comes before `*`. Source: RFC 9110 §12.5.3.
     /// A malformed weight counts as 0.
     ///
     /// - Parameters:
     ///   - coding: the coding in lower case, such as `gzip`.
     ///   - list: the field value.
+    /// - Returns: 0 to 1000, nil where neither the coding nor `*` is listed.
     public static func weight(of coding: StaticString, in list: Span<UInt8>) -> Int? {
         var own: Int?
         var any: Int?

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The small grammars that field values are made of. RFC 9110 §5.6.
+/// The small grammars that field values are made of.
+///
+/// RFC 9110 §5.6.
 public enum FieldSyntax {
     /// Whether the byte is a `tchar`.
     public static func isTokenByte(_ byte: UInt8) -> Bool {
@@ -19,7 +21,9 @@ public enum FieldSyntax {
         isToken(text.utf8.span)
     }
 
-    /// Whether the bytes may stand in a field value: no control character but HTAB. RFC 9110 §5.5.
+    /// Whether the bytes may stand in a field value: no control character but HTAB.
+    ///
+    /// RFC 9110 §5.5.
     public static func isFieldValue(_ bytes: Span<UInt8>) -> Bool {
         ByteScan.firstControl(bytes, from: 0, to: bytes.count) == bytes.count
     }

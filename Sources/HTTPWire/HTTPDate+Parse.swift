@@ -10,6 +10,7 @@ extension HTTPDate {
     /// - Parameters:
     ///   - text: the field value, trimmed.
     ///   - now: the time at which a two-digit year is read: more than fifty years ahead means the last century.
+    /// - Returns: seconds since 1970, nil where the text is no date.
     public static func parse(_ text: Span<UInt8>, now: Int64) -> Int64? {
         var reader = DateReader(offset: 0)
         guard let dayNameCount = reader.dayName(text) else { return nil }
@@ -48,7 +49,7 @@ extension HTTPDate {
         let isLeapYear = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
         let dayCount =
             [31, isLeapYear ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as InlineArray<12, Int>
-        guard day >= 1, day <= dayCount[month - 1] else { return nil }
+        guard year >= 0, year <= 9999, day >= 1, day <= dayCount[month - 1] else { return nil }
         let days = CivilDate(year: year, month: month, day: day).daysSinceEpoch
         return Int64(days) * 86400 + Int64(second)
     }

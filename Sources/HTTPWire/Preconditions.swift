@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The evaluation of conditional requests. RFC 9110 §13.
+/// The evaluation of conditional requests.
+///
+/// RFC 9110 §13.
 public enum Preconditions {
     /// What a conditional request comes to.
     public enum Outcome: Equatable, Sendable {
@@ -83,6 +85,7 @@ public enum Preconditions {
     ///   - method: the request's method.
     ///   - representation: the representation that would be sent or changed.
     ///   - now: seconds since 1970, for two-digit years.
+    /// - Returns: what to do with the request.
     public static func evaluate(
         _ fields: Fields,
         method: Method,

@@ -9,7 +9,9 @@ extension Refusal {
         public var fate: ConnectionFate
         /// The phrase in the error log.
         public var reason: ErrorLogReason
-        /// One sentence for the log and, with full verbosity, for the peer. It never quotes the peer's bytes.
+        /// One sentence for the log and, with full verbosity, for the peer.
+        ///
+        /// It never quotes the peer's bytes.
         public var detail: StaticString
     }
 

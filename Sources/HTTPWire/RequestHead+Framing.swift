@@ -15,7 +15,9 @@ extension RequestHead {
         }
     }
 
-    /// `Host: uri-host [ ":" port ]`, once; an empty value says that the target has no authority. RFC 9112 §3.2.
+    /// `Host: uri-host [ ":" port ]`, once; an empty value says that the target has no authority.
+    ///
+    /// RFC 9112 §3.2.
     private mutating func noteHost(_ bytes: Span<UInt8>, _ value: ByteRange) throws(HeadStop) {
         guard !framing.hasHost else { throw .refused(.hostMultiple, Int(value.start)) }
         framing.hasHost = true
@@ -27,7 +29,9 @@ extension RequestHead {
         framing.hostSyntax = syntax
     }
 
-    /// `Content-Length: 1*DIGIT`, once, below 2⁶³; lists of equal numbers are refused too. RFC 9110 §8.6.
+    /// `Content-Length: 1*DIGIT`, once, below 2⁶³; lists of equal numbers are refused too.
+    ///
+    /// RFC 9110 §8.6.
     private mutating func noteContentLength(_ bytes: Span<UInt8>, _ value: ByteRange) throws(HeadStop) {
         guard contentLengthOrNone < 0 else { throw .refused(.contentLengthMultiple, Int(value.start)) }
         guard let length = FieldSyntax.decimal(bytes, from: Int(value.start), to: value.end) else {
@@ -36,7 +40,9 @@ extension RequestHead {
         contentLengthOrNone = length
     }
 
-    /// Transfer-Encoding, of which only `chunked` by itself is accepted in the end. RFC 9112 §6.1.
+    /// Transfer-Encoding, of which only `chunked` by itself is accepted in the end.
+    ///
+    /// RFC 9112 §6.1.
     private mutating func noteTransferEncoding(_ bytes: Span<UInt8>, _ value: ByteRange) throws(HeadStop) {
         let start = Int(value.start)
         guard version == .http11 else { throw .refused(.transferEncodingInHTTP10, start) }
@@ -66,7 +72,9 @@ extension RequestHead {
         } while offset <= value.end
     }
 
-    /// `Connection: close`, `keep-alive`, `upgrade`, in any letter case and among other names. RFC 9110 §7.6.1.
+    /// `Connection: close`, `keep-alive`, `upgrade`, in any letter case and among other names.
+    ///
+    /// RFC 9110 §7.6.1.
     private mutating func noteConnection(_ bytes: Span<UInt8>, _ value: ByteRange) {
         var offset = Int(value.start)
         while offset < value.end {
@@ -86,7 +94,9 @@ extension RequestHead {
         }
     }
 
-    /// `Expect: 100-continue` or nothing; without meaning in HTTP/1.0. RFC 9110 §10.1.1.
+    /// `Expect: 100-continue` or nothing; without meaning in HTTP/1.0.
+    ///
+    /// RFC 9110 §10.1.1.
     private mutating func noteExpect(_ bytes: Span<UInt8>, _ value: ByteRange) throws(HeadStop) {
         guard version == .http11, !value.isEmpty else { return }
         guard value.count == 12,
@@ -114,7 +124,9 @@ extension RequestHead {
         }
     }
 
-    /// Settles what the request is routed by. RFC 9112 §3.2, §3.3.
+    /// Settles what the request is routed by.
+    ///
+    /// RFC 9112 §3.2, §3.3.
     private mutating func finishHost(_ bytes: Span<UInt8>, at end: Int) throws(HeadStop) {
         guard framing.hasHost else {
             guard version == .http10 else { throw .refused(.hostMissing, end) }

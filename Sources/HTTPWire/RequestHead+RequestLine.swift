@@ -74,7 +74,9 @@ extension RequestHead {
         throw .refused(.http2PrefaceNotSupported, start)
     }
 
-    /// `PRI * HTTP/2.0` and CRLF, with which an HTTP/2 client opens a connection. RFC 9113 §3.4.
+    /// `PRI * HTTP/2.0` and CRLF, with which an HTTP/2 client opens a connection.
+    ///
+    /// RFC 9113 §3.4.
     private static let http2PrefaceLine: InlineArray<16, UInt8> = [
         0x50, 0x52, 0x49, 0x20, 0x2a, 0x20, 0x48, 0x54, 0x54, 0x50, 0x2f, 0x32, 0x2e, 0x30, 0x0d, 0x0a,
     ]
@@ -99,8 +101,8 @@ extension RequestHead {
         }
         var end = start
         while end < received.end, end - start <= 8, bytes[end].isIn(.target) { end += 1 }
-        guard end < received.end else { throw received.exhausted }
         guard end - start <= 8 else { throw .refused(.versionMalformed, start) }
+        guard end < received.end else { throw received.exhausted }
         let lineEnd = try RequestHead.lineEnd(bytes, at: end, received, otherwise: .requestLineMalformed)
         guard end > start else { throw .refused(.requestLineMalformed, end) }
         guard end - start == 8 else { throw .refused(.versionMalformed, start) }

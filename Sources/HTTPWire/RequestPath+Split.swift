@@ -10,6 +10,7 @@ extension RequestPath {
     /// - Parameters:
     ///   - prefixPath: the path of the URL prefix, with or without its last slash.
     ///   - path: the decoded path of the request.
+    /// - Returns: the covered part and the rest.
     public static func split(prefixPath: String, path: String) -> (pathBase: String, path: String) {
         let base = Array(prefixPath.utf8)
         let baseCount = base.last == UInt8(ascii: "/") ? base.count - 1 : base.count

@@ -114,7 +114,9 @@ public enum RequestPath {
         }
     }
 
-    /// Removes `/./` and `/../` from the bytes at or after `base`, in place. RFC 3986 §5.2.4.
+    /// Removes `/./` and `/../` from the bytes at or after `base`, in place.
+    ///
+    /// RFC 3986 §5.2.4.
     static func removeDotSegments(_ bytes: inout [UInt8], from base: Int) {
         let slash = UInt8(ascii: "/")
         var read = base
