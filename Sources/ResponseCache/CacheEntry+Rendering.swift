@@ -13,7 +13,7 @@ extension CacheEntry {
     ///   - key: What a request must name to be answered with it.
     ///   - owner: Whose it is.
     ///   - status: The status code.
-    ///   - reason: The reason phrase; nil for the registered one.
+    ///   - reason: The reason phrase; nil, or one with control characters, stands for the registered one.
     ///   - fields: The fields, checked by the rules.
     ///   - body: The whole body.
     ///   - policy: The policy that it is stored under.
@@ -116,7 +116,8 @@ enum ResponseHeadWriter {
     static func appendStatusLine(_ status: UInt16, reason: String?, to bytes: inout [UInt8]) {
         ByteOperations.append("HTTP/1.1 ", to: &bytes)
         bytes += "\(status) ".utf8
-        if let reason {
+        // A control character in it would make one line two; the phrase says nothing to a client anyhow.
+        if let reason, FieldSyntax.isFieldValue(reason.utf8.span) {
             bytes += reason.utf8
         } else {
             ByteOperations.append(ReasonPhrase.standard(for: status), to: &bytes)

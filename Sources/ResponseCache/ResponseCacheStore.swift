@@ -36,7 +36,8 @@ public final class ResponseCacheStore: Sendable {
     /// Changes with every flush.
     ///
     /// Read it before the application sees a request, and hand it to `insert` with the response: what
-    /// was computed before a flush is then not stored after it.
+    /// was computed before a flush is then not stored after it. Any flush counts, whatever it named: the next
+    /// response will be stored instead.
     public var flushGeneration: UInt64 { flushes.load(ordering: .acquiring) }
 
     /// Stores an entry, in the place of one of the same key and content coding.

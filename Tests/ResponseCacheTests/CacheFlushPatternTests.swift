@@ -38,6 +38,36 @@ struct CacheFlushPatternTests {
         #expect(found == row[2], "\(row)")
     }
 
+    @Test("However a path is written, the quick comparison and the normalised one agree")
+    func agree() {
+        var random = SplitMix64(state: 5)
+        let pieces = "/ a B . .. %2e %2F %5C \\ %41 % é // %C3%A9 ~".split(separator: " ")
+        for _ in 0..<20_000 {
+            var text = "/"
+            for _ in 0..<random.next() % 8 { text += pieces[Int(random.next() % UInt64(pieces.count))] }
+            let path = Array(text.utf8)
+            let normalized = CachePath.normalized(path)
+            let isSame = CachePath.matches(path.span, normalized, includesDescendants: false)
+            let isWithin = CachePath.matches(path.span, normalized, includesDescendants: true)
+            let longer = normalized + [UInt8(ascii: "x")]
+            let isLonger = CachePath.matches(path.span, longer, includesDescendants: false)
+            #expect(isSame && isWithin && !isLonger, "\(text)")
+        }
+    }
+
+    @Test("No text whatever reaches a trap")
+    func fuzz() throws {
+        var random = SplitMix64(state: 9)
+        let pieces = "http s :// : [ ] / 80 * + . ? # h @ % é".split(separator: " ")
+        let key = CacheKey("/a?b")
+        for _ in 0..<20_000 {
+            var text = random.next() % 2 == 0 ? "http://" : ""
+            for _ in 0..<random.next() % 10 { text += pieces[Int(random.next() % UInt64(pieces.count))] }
+            let pattern = try? CacheFlushPattern(text, includesDescendants: random.next() % 2 == 0)
+            _ = pattern?.matches(key)
+        }
+    }
+
     @Test("Nothing matches a key that names nothing")
     func emptyKey() throws {
         #expect(try !CacheFlushPattern("http://+:80/", includesDescendants: true).matches(CacheKey()))

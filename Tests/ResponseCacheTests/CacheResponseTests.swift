@@ -103,6 +103,8 @@ struct CacheResponseTests {
     func statusLine() throws {
         let teapot = try Self.entry("Content-Type: a/b", status: 418, reason: "Short and stout", body: [])
         #expect(Self.text(teapot.bytes).hasPrefix("HTTP/1.1 418 Short and stout\r\n"))
+        let split = try Self.entry("Content-Type: a/b", reason: "OK\r\nSet-Cookie: a=b", body: [])
+        #expect(Self.text(split.bytes).hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: a/b\r\n"))
         let empty = try Self.entry("Content-Type: a/b", status: 204, body: [])
         let head = "HTTP/1.1 204 No Content\r\nContent-Type: a/b\r\n"
         #expect(Self.text(empty.bytes) == head + Self.placeholder)
