@@ -40,7 +40,7 @@ struct CacheCoherenceTests {
     /// A reader that saw step n published may get n or later, never something older.
     @Test("Under changes from one thread, readers on others never fall back behind what was published")
     func threads() async {
-        let race = Race(stepCount: 2_000)
+        let race = Race(stepCount: 500)
         await withTaskGroup(of: Int.self) { group in
             for _ in 0..<2 {
                 group.addTask { await race.read() }

@@ -119,7 +119,7 @@ struct MemoEquivalenceTests {
         var random = SplitMix64(state: seed)
         var loop = Loop()
         var now: Int64 = 0
-        for step in 0..<8_000 {
+        for step in 0..<4_000 {
             now += Int64(random.next() % 200_000_000)
             if random.next() % 15 == 0 { Self.change(loop.store, &random, now: now) }
             if random.next() % 50 == 0 { loop.memo.sweep(now: now) }
@@ -128,6 +128,6 @@ struct MemoEquivalenceTests {
             #expect(failure == nil, "step \(step): \(String(decoding: bytes, as: UTF8.self))")
         }
         let count = loop.memoHitCount
-        #expect(count > 1_000, "the memo has to be tried at all")
+        #expect(count > 500, "the memo has to be tried at all")
     }
 }
