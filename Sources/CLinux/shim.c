@@ -43,25 +43,6 @@ int hr_pin_thread(int cpu) {
     return pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
-int hr_available_processors(void) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) < 0) {
-        return 1;
-    }
-    int count = CPU_COUNT(&set);
-    return count > 0 ? count : 1;
-}
-
-int hr_may_run_on(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof set, &set) < 0) {
-        return 0;
-    }
-    return CPU_ISSET(cpu, &set) ? 1 : 0;
-}
-
 void hr_name_thread(const char *name) {
     char short_name[16];
     strncpy(short_name, name, sizeof short_name - 1);

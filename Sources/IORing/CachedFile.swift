@@ -3,7 +3,9 @@
 internal import CLinux
 internal import Glibc
 
-/// Reads of files that never wait for a disk. Any thread.
+/// Reads of files that never wait for a disk.
+///
+/// Any thread.
 public enum CachedFile {
     /// Reads what of a range lies in the page cache, from its start on.
     ///

@@ -26,6 +26,7 @@ extension Loop {
     /// The counters, as of now.
     public var statistics: LoopStatistics {
         var statistics = core.pointee.statistics
+        statistics.enters = core.pointee.ring.enterCount
         statistics.foreignWakes = foreign.wakes
         statistics.inFlight = core.pointee.inFlight
         statistics.starved = core.pointee.starved.count

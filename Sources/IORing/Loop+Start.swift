@@ -112,14 +112,6 @@ extension Loop {
         loop.core.pointee.hasVectorisedSend = hasVectorisedSend
         return loop
     }
-
-    /// How many processors the calling thread may run on, at least 1: the most loops that make sense.
-    public static var availableProcessors: Int { Int(hr_available_processors()) }
-
-    /// Whether the calling thread may run on processor `cpu`.
-    public static func mayRun(on cpu: Int) -> Bool {
-        hr_may_run_on(Int32(clamping: cpu)) != 0
-    }
 }
 
 /// Where the starter of a loop waits for its thread.

@@ -115,7 +115,6 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
             }
         }
         let result = core.pointee.ring.enter(waitingFor: count, getEvents: true, nanoseconds: nanoseconds)
-        core.pointee.statistics.enters &+= 1
         if count != 0 {
             foreign.awake()
         }

@@ -4,7 +4,9 @@ internal import CLinux
 
 /// The processors this process may run on.
 public enum Processors {
-    /// Their numbers, ascending; at least one. Source: sched_getaffinity(2). Cost: a system call.
+    /// Their numbers, ascending; at least one.
+    ///
+    /// Cost: a system call. Source: sched_getaffinity(2).
     public static var usable: [Int] {
         var bits = [UInt8](repeating: 0, count: 1024)
         let count = Int(hr_usable_processors(&bits, bits.count))

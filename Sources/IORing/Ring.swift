@@ -34,6 +34,9 @@ struct Ring {
     private var overflow: SubmissionOverflow
     private var isOpen = true
 
+    /// How often the kernel was entered.
+    private(set) var enterCount: UInt64 = 0
+
     /// Whether the kernel runs completions only when the loop enters it (`DEFER_TASKRUN`).
     let defersTaskRun: Bool
 
@@ -159,6 +162,7 @@ struct Ring {
         }
         hr_store_release(submissionTail, tail)
         let flags = enterFlags | (getEvents ? UInt32(IORING_ENTER_GETEVENTS) : 0)
+        enterCount &+= 1
         let result = hr_enter(enterDescriptor, tail &- head, count, flags, nanoseconds)
         head = hr_load_acquire(submissionHead)
         return result

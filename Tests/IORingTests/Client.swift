@@ -72,7 +72,13 @@ final class Client: Sendable {
 
 /// Bytes that differ from place to place, so that a mix-up shows.
 func pattern(_ count: Int, from start: Int = 0) -> [UInt8] {
-    (start..<(start + count)).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    [UInt8](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+        for index in 0..<count {
+            let place = start &+ index
+            buffer[index] = UInt8(truncatingIfNeeded: place &* 31 &+ place >> 8)
+        }
+        initializedCount = count
+    }
 }
 
 /// Memory for a send that stays until the test ends.

@@ -133,7 +133,7 @@ struct ConnectionTests {
             options: .init(sendBufferByteCount: 16384),
             receiveBuffer: 16384
         )
-        let count = 4 << 20
+        let count = 1 << 20
         let memory = SendMemory(pattern(count))
         let socket = connected.socket
         await connected.harness.run { loop, _ in
@@ -152,7 +152,7 @@ struct ConnectionTests {
             options: .init(sendBufferByteCount: 16384),
             receiveBuffer: 16384
         )
-        let memory = SendMemory(pattern(8 << 20))
+        let memory = SendMemory(pattern(2 << 20))
         let socket = connected.socket
         await connected.harness.run { loop, _ in
             loop.send(socket: socket, pointer: memory.pointer, count: memory.count, token: token(Kind.send))

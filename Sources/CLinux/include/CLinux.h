@@ -22,8 +22,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,6 +31,7 @@
 #define HTTPRING_ENTER_NO_IOWAIT (1U << 7)   // [6.15]
 #define HTTPRING_FEAT_NO_IOWAIT (1U << 17)   // [6.15]
 #define HTTPRING_SEND_VECTORIZED (1U << 5)   // [6.17]
+#define HTTPRING_RWF_NOWAIT 8UL              // [4.14] hidden by uio.h without _GNU_SOURCE
 #define HTTPRING_SQ_CQ_OVERFLOW (1U << 1)    // [5.8]
 //
 // This header is read without _GNU_SOURCE, as Swift's own C library module is: with it some C structures would
@@ -353,12 +354,6 @@ static inline int hr_receive_descriptor(int socket) {
 // Pins the calling thread. Returns 0 or an errno.
 int hr_pin_thread(int cpu);
 
-// The number of processors the calling thread may run on, at least 1.
-int hr_available_processors(void);
-
-// Whether the calling thread may run on `cpu`.
-int hr_may_run_on(int cpu);
-
 // Names the calling thread; the kernel keeps 15 bytes.
 void hr_name_thread(const char *_Nonnull name);
 
@@ -382,7 +377,7 @@ static inline void hr_restore_signals(sigset_t previous) { pthread_sigmask(SIG_S
 // Reads from the page cache alone: -1 with EAGAIN for what is not in it (preadv2(2), RWF_NOWAIT, Linux 4.14).
 static inline ssize_t hr_read_cached(int fd, void *_Nonnull bytes, size_t count, int64_t offset) {
     struct iovec vector = {.iov_base = bytes, .iov_len = count};
-    return syscall(SYS_preadv2, fd, &vector, 1UL, (unsigned long)offset, 0UL, 8 /* RWF_NOWAIT */);
+    return syscall(SYS_preadv2, fd, &vector, 1UL, (unsigned long)offset, 0UL, HTTPRING_RWF_NOWAIT);
 }
 
 // Which processors the calling thread may run on, a bit each; returns bytes written or a negative errno.
