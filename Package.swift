@@ -83,14 +83,29 @@ let package = Package(
         .executableTarget(
             name: "testapp",
             dependencies: [
-                "HTTPRing", "TestAppRoutes",
+                "HTTPRing", "TestAppRoutes", "HTTPFeatures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
-        .testTarget(name: "URLPrefixesTests", dependencies: ["URLPrefixes"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
-        .testTarget(name: "ResponseCacheTests", dependencies: ["ResponseCache"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
-        .testTarget(name: "IORingTests", dependencies: ["IORing"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "IORingTests", dependencies: ["IORing"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "HTTPWireTests", dependencies: ["HTTPWire"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "URLPrefixesTests", dependencies: ["URLPrefixes"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ResponseCacheTests", dependencies: ["ResponseCache", "HTTPWire"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "HTTPEngineTests", dependencies: ["HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes"],
+            resources: [.copy("Logs/LogCorpus")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "HTTPTestServerTests", dependencies: ["HTTPTestServer", "HTTPFeatures", "HTTPWire"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TestAppRoutesTests", dependencies: ["TestAppRoutes", "HTTPTestServer", "HTTPFeatures", "HTTPWire"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "HTTPRingTests", dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
+            swiftSettings: swiftSettings),
     ]
 )

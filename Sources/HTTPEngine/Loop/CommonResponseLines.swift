@@ -43,9 +43,7 @@ struct CommonResponseLines {
     private mutating func render(_ second: Int64) {
         self.second = second
         var buffer = OutputBuffer(capacity: 512)
-        buffer.append("Date: " as StaticString)
         buffer.appendDate(HTTPDate(unixSeconds: second))
-        buffer.append("\r\n" as StaticString)
         server.withUnsafeBytes { buffer.append($0) }
         byteCount = buffer.count
         buffer.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
