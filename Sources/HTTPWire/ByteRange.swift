@@ -31,6 +31,14 @@ public struct ByteRange: Equatable, Hashable, Sendable {
         self.count = UInt32(end - start)
     }
 
+    /// Makes a range from two offsets that lie inside a head, and so are known to be in order and to fit 32 bits.
+    @inline(__always)
+    init(inHeadFrom start: Int, to end: Int) {
+        assert(start >= 0 && start <= end && end <= HeadLimits.headBytesCeiling)
+        self.start = UInt32(truncatingIfNeeded: start)
+        self.count = UInt32(truncatingIfNeeded: end &- start)
+    }
+
     /// The offset after the last byte.
     @inlinable
     public var end: Int { Int(start) + Int(count) }

@@ -125,6 +125,64 @@ enum ByteScan {
         return true
     }
 
+    /// The slot in the table of well-known names for a name of at least one byte.
+    @inline(__always)
+    static func slot(_ bytes: Span<UInt8>, start: Int, count: Int) -> Int {
+        precondition(start >= 0 && count > 0 && count <= bytes.count - start, "A name lies inside its bytes.")
+        return unsafe bytes.withUnsafeBytes { buffer in
+            // SAFETY: each offset is from start to start + count - 1, inside the buffer as checked above.
+            unsafe FieldIDTable.slot(
+                count: count,
+                first: buffer[start],
+                middle: buffer[start &+ count &>> 1],
+                late: buffer[start &+ (count &* 3) &>> 2],
+                last: buffer[start &+ count &- 1]
+            )
+        }
+    }
+
+    /// The identifier with a raw value out of the table of well-known names.
+    @inline(__always)
+    static func fieldID(_ rawValue: UInt8) -> FieldID {
+        precondition(
+            Int(rawValue) < FieldIDTable.nameCount,
+            "The table holds raw values of identifiers only."
+        )
+        // SAFETY: the cases are numbered from 0 without gaps, which a test checks, so each value below is one of them.
+        return unsafe unsafeBitCast(rawValue, to: FieldID.self)
+    }
+
+    /// Whether `count` bytes at an offset are a well-known name of as many bytes, in any letter case.
+    @inline(__always)
+    static func isFieldName(_ id: FieldID, _ bytes: Span<UInt8>, at start: Int, count: Int) -> Bool {
+        precondition(
+            start >= 0 && count >= 0 && count <= bytes.count - start,
+            "A name lies inside its bytes."
+        )
+        let rest = count & 7
+        // The last word is read whole, bytes behind the name with it, where there are any.
+        guard bytes.count - start - count >= 8 || rest == 0 else {
+            return hasPrefix(bytes, from: start, ignoringCase: id.name)
+        }
+        return unsafe bytes.withUnsafeBytes { buffer in
+            var word = Int(id.rawValue) &* 4
+            var offset = start
+            let wholeEnd = start &+ count &- rest
+            while offset < wholeEnd {
+                // SAFETY: offset + 8 <= start + count, which lies inside the buffer.
+                let left = unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                guard isSame(left, FieldIDTable.words[word]) else { return false }
+                offset &+= 8
+                word &+= 1
+            }
+            guard rest != 0 else { return true }
+            // SAFETY: eight bytes behind the name are inside the buffer, checked above.
+            let left = unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let mask = ~UInt64(0) &>> UInt64(64 &- 8 &* rest)
+            return isSame(left & mask, FieldIDTable.words[word])
+        }
+    }
+
     /// Whether the bytes are exactly those of a text.
     @inline(__always)
     static func isEqual(_ bytes: Span<UInt8>, _ text: StaticString) -> Bool {

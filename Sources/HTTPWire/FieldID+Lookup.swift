@@ -20,20 +20,11 @@ extension FieldID {
     @inline(__always)
     static func lookup(_ bytes: Span<UInt8>, start: Int, count: Int) -> FieldID {
         guard count >= 2, count <= nameBytesMax else { return .unknown }
-        let slot = FieldIDTable.slot(
-            count: count,
-            first: bytes[start],
-            middle: bytes[start &+ count / 2],
-            late: bytes[start &+ count &* 3 / 4],
-            last: bytes[start &+ count &- 1]
-        )
-        guard let id = FieldID(rawValue: FieldIDTable.slots[slot]), id != .unknown else { return .unknown }
-        let name = id.name
-        guard name.utf8CodeUnitCount == count, ByteScan.hasPrefix(bytes, from: start, ignoringCase: name)
-        else {
-            return .unknown
-        }
-        return id
+        let slot = ByteScan.slot(bytes, start: start, count: count)
+        let entry = FieldIDTable.slots[slot]
+        guard entry >> 8 == count else { return .unknown }
+        let id = ByteScan.fieldID(UInt8(truncatingIfNeeded: entry))
+        return ByteScan.isFieldName(id, bytes, at: start, count: count) ? id : .unknown
     }
 
     /// Whether a trailer section must not carry the field: framing, routing, authentication, content handling.

@@ -31,6 +31,7 @@ public struct OutputBuffer: ~Copyable {
     /// Makes an empty buffer of a block that was taken from another one, or allocated alike.
     @unsafe
     public init(adopting block: UnsafeMutableRawPointer, capacity: Int) {
+        precondition(capacity > 0, "A block that is adopted has bytes.")
         unsafe base = block
         self.capacity = capacity
     }

@@ -15,13 +15,19 @@ enum HeadStop: Error {
 struct HeadWindow {
     /// The offset after the last byte that may be read.
     var end: Int
-    /// What to throw when more would be needed.
-    var exhausted: HeadStop
+    /// What the limit that ends the window refuses with; nil where the received bytes end it.
+    var refusal: Refusal?
 
     /// A window over what was received.
+    @inline(__always)
     init(end: Int) {
         self.end = end
-        exhausted = .incomplete
+    }
+
+    /// What to throw when more bytes would be needed.
+    var exhausted: HeadStop {
+        guard let refusal else { return .incomplete }
+        return .refused(refusal, end)
     }
 
     /// The window cut down to `limit`, beyond which the element is refused as too long.
@@ -30,7 +36,7 @@ struct HeadWindow {
         var window = self
         if limit <= end {
             window.end = limit
-            window.exhausted = .refused(refusal, limit)
+            window.refusal = refusal
         }
         return window
     }
@@ -129,8 +135,8 @@ extension RequestHead {
         var valueEnd = stop
         while valueEnd > valueStart, bytes[valueEnd - 1].isBlank { valueEnd &-= 1 }
 
-        let value = ByteRange(from: valueStart, to: valueEnd)
-        fields.append(FieldSlice(id: id, name: ByteRange(from: start, to: colon), value: value))
+        let value = ByteRange(inHeadFrom: valueStart, to: valueEnd)
+        fields.append(FieldSlice(id: id, name: ByteRange(inHeadFrom: start, to: colon), value: value))
         if id != .unknown {
             present.insert(id)
             try noteFraming(bytes, id, value)

@@ -31,12 +31,12 @@ extension RequestHead {
             let word = ByteScan.word(bytes, at: start)
             if word & 0xffff_ffff == 0x2054_4547 {
                 method = .get
-                methodRange = ByteRange(from: start, to: start + 3)
+                methodRange = ByteRange(inHeadFrom: start, to: start + 3)
                 return start + 3
             }
             if word & 0xff_ffff_ffff == 0x20_5453_4f50 {
                 method = .post
-                methodRange = ByteRange(from: start, to: start + 4)
+                methodRange = ByteRange(inHeadFrom: start, to: start + 4)
                 return start + 4
             }
         }
@@ -55,7 +55,7 @@ extension RequestHead {
             )
             throw .refused(.requestLineMalformed, end)
         }
-        methodRange = ByteRange(from: start, to: end)
+        methodRange = ByteRange(inHeadFrom: start, to: end)
         method = Method(bytes.extracting(start..<end))
         if method == .other { try checkForHTTP2Preface(bytes, from: start, received) }
         return end

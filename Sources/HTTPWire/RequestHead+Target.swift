@@ -14,7 +14,7 @@ extension RequestHead {
         } else {
             end = try parseOtherForms(bytes, from: start, window)
         }
-        target = ByteRange(from: start, to: end)
+        target = ByteRange(inHeadFrom: start, to: end)
         return end
     }
 
@@ -54,7 +54,7 @@ extension RequestHead {
             throw .refused(.targetMalformed, start)
         }
         targetForm = .authority
-        setAuthority(ByteRange(from: start, to: end), syntax)
+        setAuthority(ByteRange(inHeadFrom: start, to: end), syntax)
     }
 
     /// `http://authority[/path][?query]`; user information is refused, and a query without a path.
@@ -81,7 +81,7 @@ extension RequestHead {
             throw .refused(.targetMalformed, authorityStart)
         }
         targetForm = .absolute
-        setAuthority(ByteRange(from: authorityStart, to: authorityEnd), syntax)
+        setAuthority(ByteRange(inHeadFrom: authorityStart, to: authorityEnd), syntax)
         guard authorityEnd < end else { return }
         guard bytes[authorityEnd] == UInt8(ascii: "/") else { throw .refused(.targetMalformed, authorityEnd) }
         _ = try parsePathAndQuery(bytes, from: authorityEnd, window)
@@ -101,12 +101,12 @@ extension RequestHead {
         _ window: HeadWindow
     ) throws(HeadStop) -> Int {
         let pathEnd = try parsePath(bytes, from: start, window)
-        path = ByteRange(from: start, to: pathEnd)
+        path = ByteRange(inHeadFrom: start, to: pathEnd)
         guard bytes[pathEnd] == UInt8(ascii: "?") else { return pathEnd }
         hasQuery = true
         let end = ByteScan.firstOutsideTarget(bytes, from: pathEnd + 1, to: window.end)
         try RequestHead.checkTargetEnd(bytes, at: end, window)
-        query = ByteRange(from: pathEnd + 1, to: end)
+        query = ByteRange(inHeadFrom: pathEnd + 1, to: end)
         return end
     }
 

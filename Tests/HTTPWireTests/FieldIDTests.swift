@@ -12,6 +12,10 @@ struct FieldIDTests {
             "two names share a slot: choose another multiplier"
         )
         for index in slots.indices { #expect(FieldIDTable.slots[index] == slots[index], "slot \(index)") }
+        #expect(FieldID.allCases.map { Int($0.rawValue) } == Array(0..<FieldIDTable.nameCount))
+        let words = FieldIDTable.makeWords()
+        #expect(words.count == FieldIDTable.words.count)
+        for index in words.indices { #expect(FieldIDTable.words[index] == words[index], "word \(index)") }
     }
 
     @Test(
