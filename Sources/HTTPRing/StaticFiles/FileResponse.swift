@@ -57,12 +57,17 @@ struct FileResponse {
             ifRange: request.value(of: .ifRange)
         )
         if fields.isEmpty { return .proceed(rangeApplies: true) }
-        return Preconditions.evaluate(
+        let outcome = Preconditions.evaluate(
             fields,
             method: request.knownMethod,
             representation: file.representation,
             now: file.representation.lastModified ?? 0
         )
+        // A file changed a moment ago may change again within the same second: its date is no strong
+        // validator either (RFC 9110 §8.8.2.2).
+        let isSettled = file.representation.entityTag?.isWeak == false
+        if case .proceed = outcome, fields.ifRange != nil, !isSettled { return .proceed(rangeApplies: false) }
+        return outcome
     }
 
     /// The fields a 304 repeats of the 200 (RFC 9110 §15.4.5).

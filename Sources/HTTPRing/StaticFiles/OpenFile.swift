@@ -26,14 +26,15 @@ final class OpenFile: Sendable {
         mediaType: String,
         cacheControl: String?,
         contentByteCountMax: Int,
-        readAt: Int64
+        readAt: Int64,
+        unixNanoseconds: Int64
     ) {
         self.descriptor = descriptor
         self.readAt = readAt
         self.mediaType = mediaType
         byteCount = Int64(status.st_size)
         let seconds = Int64(status.st_mtim.tv_sec)
-        let tag = OpenFile.entityTag(status, seconds)
+        let tag = OpenFile.entityTag(status, seconds, now: unixNanoseconds)
         representation = Preconditions.Representation(entityTag: tag, lastModified: seconds)
         var fields = FieldSection()
         do {
@@ -57,11 +58,9 @@ final class OpenFile: Sendable {
     /// The length and the time of the last change, in hexadecimal.
     ///
     /// Weak while that time is less than a second ago: the file may change again and keep both.
-    private static func entityTag(_ status: stat, _ seconds: Int64) -> EntityTag? {
+    private static func entityTag(_ status: stat, _ seconds: Int64, now: Int64) -> EntityTag? {
         let nanoseconds = seconds &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let age = (Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)) &- nanoseconds
+        let age = now &- nanoseconds
         let text =
             String(UInt64(bitPattern: nanoseconds), radix: 16) + "-"
             + String(UInt64(status.st_size), radix: 16)

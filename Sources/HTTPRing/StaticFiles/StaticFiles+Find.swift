@@ -42,7 +42,8 @@ extension StaticFiles {
             mediaType: MediaTypes.type(of: name, adding: options.mediaTypes),
             cacheControl: options.cacheControl,
             contentByteCountMax: options.heldContentByteCountMax,
-            readAt: now
+            readAt: now,
+            unixNanoseconds: options.unixNanoseconds()
         )
         cache.keep(file, path)
         return .file(file)

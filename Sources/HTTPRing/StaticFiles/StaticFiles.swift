@@ -21,15 +21,21 @@ public struct StaticFilesOptions: Sendable {
     /// The size up to which an open file's content is held, in bytes.
     public var heldContentByteCountMax = 4096
     /// The monotonic clock that `openFileValid` is measured by, in nanoseconds.
-    public var monotonicNanoseconds: @Sendable () -> Int64 = StaticFilesOptions.coarseMonotonicNanoseconds
+    public var monotonicNanoseconds: @Sendable () -> Int64 = {
+        StaticFilesOptions.read(CLOCK_MONOTONIC_COARSE)
+    }
+    /// The wall clock that files' times are compared with, in nanoseconds since 1970.
+    public var unixNanoseconds: @Sendable () -> Int64 = { StaticFilesOptions.read(CLOCK_REALTIME) }
 
     /// Makes options with their defaults.
     public init() {}
 
-    /// The kernel's monotonic clock at the resolution of its tick: exact enough, and no system call.
-    public static func coarseMonotonicNanoseconds() -> Int64 {
+    /// A clock of the kernel's in nanoseconds, read without a system call.
+    ///
+    /// The coarse ones have the resolution of the kernel's tick, a few milliseconds.
+    private static func read(_ clock: clockid_t) -> Int64 {
         var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &now)
+        clock_gettime(clock, &now)
         return Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)
     }
 }
@@ -77,6 +83,11 @@ public struct StaticFiles: Sendable {
     }
 
     init(root: FileRoot, requestPath: String, options: StaticFilesOptions) {
+        let values = options.mediaTypes.values + [options.cacheControl].compactMap { $0 }
+        precondition(
+            values.allSatisfy { FieldSyntax.isFieldValue($0.utf8.span) },
+            "media types and Cache-Control are field values: no control characters"
+        )
         self.root = root
         self.requestPath =
             requestPath.utf8.last == UInt8(ascii: "/") ? String(requestPath.dropLast()) : requestPath
