@@ -32,6 +32,7 @@ extension ExchangeFeatures {
     private func decideFraming(isLast: Bool) -> ResponseFraming {
         if fixed.hasNoContent { return .none }
         if let declared = fixed.declaredByteCount { return .length(declared) }
+        if fixed.headers.contains(id: .transferEncoding) { return .application }
         let hasTrailers = !responseTrailers.isEmpty && supportsTrailers
         if isLast, !hasTrailers { return .length(Int64(gathered.count)) }
         return head.version == .http10 ? .untilClose : .chunked
@@ -49,7 +50,7 @@ extension ExchangeFeatures {
 
     private func addFraming(to fields: inout FieldSection, isLast: Bool) {
         switch framing {
-        case .undecided, .untilClose:
+        case .undecided, .untilClose, .application:
             fields.remove(id: .contentLength)
         case .none:
             fields.remove(id: .transferEncoding)

@@ -13,18 +13,18 @@ extension ExchangeFeatures: HTTPResponseFeature {
 
     func onCompleted(_ action: @escaping () -> Void) { completedActions.append(action) }
 
-    /// Runs what waits for the start, last registered first, then fixes status and fields. Once only.
+    /// Runs what waits for the start, last registered first, then fixes status and fields.
+    ///
+    /// Tried once: where an action throws, status and fields are fixed as they are.
     func beginResponse() throws {
         guard progress == .notStarted else { return }
         progress = .starting
         defer { fixHead() }
         while let action = startingActions.popLast() { try action() }
-        guard (101...999).contains(statusCode), isUpgradedOrNot101 else {
-            throw HTTPResponseError(.invalidHead, "status \(statusCode)")
+        guard statusCode != 101 || isUpgradableRequest else {
+            throw HTTPResponseError(.invalidHead, "101 without an upgrade")
         }
     }
-
-    private var isUpgradedOrNot101: Bool { statusCode != 101 || isUpgradableRequest }
 
     private func fixHead() {
         progress = .started
@@ -50,26 +50,28 @@ extension ExchangeFeatures: HTTPResponseFeature {
         endResponse()
     }
 
-    /// Answers for an application that failed: with a status where nothing has started, else by an abort.
+    /// Answers for an application that failed: with a status where nothing has left, else by an abort.
     ///
-    /// Source: the outcome table of HTTP.sys's request processing: a `BadHTTPRequestError`'s own status,
-    /// 499 where the client has gone, else 500, always with no content and no fields of the application.
+    /// The status is a `BadHTTPRequestError`'s own, else 500; nothing the application set or wrote is sent, and
+    /// the content is the reason phrase. Source: the outcome table of HTTP.sys's request processing.
     func fail(_ error: any Error) {
         failure = String(describing: error)
         guard !isAborted, progress < .complete else { return }
-        guard progress < .headSent, !(progress >= .started && contentByteCount > 0) else {
+        guard progress < .headSent else {
             abort()
             return
         }
-        gathered = []
-        contentByteCount = 0
         responseHeaders = FieldSection()
+        responseHeaders.append(id: .contentType, literal: "text/plain")
         responseTrailers = FieldSection()
         progress = .notStarted
-        statusCode = (error as? BadHTTPRequestError)?.statusCode ?? 500
+        let code = (error as? BadHTTPRequestError)?.statusCode ?? 500
+        statusCode = (400...599).contains(code) ? code : 500
         reasonPhrase = nil
         fixHead()
+        gathered = Array("\(ReasonPhrase.standard(for: UInt16(statusCode)))\n".utf8)
         sendHead(isLast: true)
+        sendGathered()
         endResponse()
     }
 

@@ -40,9 +40,7 @@ extension ExchangeFeatures: HTTPResponseBodyFeature {
         try beginResponse()
         guard byteCount > 0 else { return false }
         if fixed.hasNoContent { throw HTTPResponseError(.bodyNotAllowed, "status \(fixed.statusCode)") }
-        if !isHead, let declared = fixed.declaredByteCount,
-            Int64(byteCount) > declared - contentByteCount
-        {
+        if let declared = fixed.declaredByteCount, Int64(byteCount) > declared - contentByteCount {
             throw HTTPResponseError(.contentLengthExceeded, "\(declared)")
         }
         contentByteCount += Int64(byteCount)
@@ -92,7 +90,7 @@ extension ExchangeFeatures: HTTPInterimResponseFeature {
         guard (102...199).contains(statusCode) else {
             throw HTTPResponseError(.invalidHead, "interim status \(statusCode)")
         }
-        guard head.version != .http10, progress == .notStarted, !isAborted else { return }
+        guard head.version != .http10, progress < .headSent, !isAborted else { return }
         let reason = ReasonPhrase.standard(for: UInt16(statusCode)).description
         transport.deliver(
             .interim(TestResponseHead(statusCode: statusCode, reasonPhrase: reason, headers: headers))

@@ -22,7 +22,9 @@ final class ExchangeFeatures: FeatureDefaults {
     var isContinueSent = false
 
     // The response.
-    var statusCode = 200 { didSet { if progress >= .started { statusCode = oldValue } } }
+    var statusCode = 200 {
+        didSet { if progress >= .started || !(101...999).contains(statusCode) { statusCode = oldValue } }
+    }
     var reasonPhrase: String? { didSet { if progress >= .started { reasonPhrase = oldValue } } }
     var responseHeaders = FieldSection()
     var responseTrailers = FieldSection()
@@ -126,6 +128,8 @@ enum ResponseFraming: Equatable {
     case length(Int64)
     case chunked
     case untilClose
+    /// The application set `Transfer-Encoding` and writes that coding itself.
+    case application
 }
 
 /// Status and fields as they were when the response started.

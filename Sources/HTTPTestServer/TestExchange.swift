@@ -104,7 +104,7 @@ public actor TestExchange {
     /// The client goes away: its connection ends and the handler's task is cancelled.
     public func disconnect() { features.abort() }
 
-    /// What happens next; waits for it. `nil` when the response is over and its end has been taken.
+    /// What happens next, once it has; `nil` when the response is over and its end has been taken.
     public func next() async -> TestResponseEvent? {
         while true {
             features.releaseGathered()

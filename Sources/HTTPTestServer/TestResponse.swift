@@ -35,7 +35,7 @@ public struct TestResponse: Sendable {
     public var reasonPhrase = ""
     /// The fields.
     public var headers = FieldSection()
-    /// The content, free of its transfer coding.
+    /// The content, free of its transfer coding, unless the application wrote that coding itself.
     public var body: [UInt8] = []
     /// Interim responses in order.
     public var interimResponses: [TestResponseHead] = []

@@ -4,15 +4,15 @@
 public struct TestServerOptions: Sendable {
     /// The URL prefix the application is registered under.
     public var urlPrefix = "http://*:80/"
-    /// The limit on a request's content, in bytes; `nil` for none. HTTP.sys's default.
+    /// The limit on a request's content in bytes, at first HTTP.sys's; `nil` for none.
     public var maxRequestBodySize: Int64? = 30_000_000
     /// How much written content may wait for a client that does not read, in bytes.
     public var unreadByteCountMax = 65536
     /// The value of the `Server` field; `nil` for none.
     public var serverHeader: String?
-    /// Unix time in seconds, for the `Date` field. A fixed moment unless said otherwise.
+    /// Unix time in seconds for the `Date` field, a fixed moment unless said otherwise.
     public var unixSeconds: @Sendable () -> Int64 = { 1_735_732_800 }
-    /// Monotonic time in nanoseconds, for `HTTPRequestTimingFeature`. A fixed moment unless said otherwise.
+    /// Monotonic time in nanoseconds for `HTTPRequestTimingFeature`, a fixed moment unless said otherwise.
     public var monotonicNanoseconds: @Sendable () -> Int64 = { 1_000_000_000 }
     /// Whether `HTTPSendFileFeature` is offered.
     public var offersSendFile = true

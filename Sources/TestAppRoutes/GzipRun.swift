@@ -10,6 +10,7 @@ public enum GzipRun {
     /// - Parameters:
     ///   - byte: the byte, below 144 so that its code has 8 bits.
     ///   - count: how often, at least 1.
+    /// - Returns: the member.
     public static func compress(_ byte: UInt8, count: Int) -> [UInt8] {
         precondition(byte < 144 && count > 0, "a run is of one byte below 144, at least once")
         var member: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]
