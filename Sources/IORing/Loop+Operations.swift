@@ -34,6 +34,11 @@ extension Loop {
         return statistics
     }
 
+    /// Whether the kernel completes operations only when the loop enters it (`DEFER_TASKRUN`, 6.1).
+    ///
+    /// False on older kernels, where it may interrupt the loop's thread for that: a few per cent slower.
+    public var defersTaskRun: Bool { core.pointee.ring.defersTaskRun }
+
     /// The number of delegate operations that have not completed for good.
     ///
     /// Not zero in `LoopDelegate.stopped()`: the kernel would not let go of some within two seconds, and memory

@@ -87,30 +87,33 @@ extension Loop {
     private static func create(_ configuration: Configuration) throws(IORingError) -> Loop {
         var ring = try Ring.create(
             submissionEntries: configuration.submissionEntries,
-            completionEntries: configuration.completionEntries
+            completionEntries: configuration.completionEntries,
+            deferring: configuration.defersTaskRun
         )
-        let buffers: BufferRing
-        let doorbell: Int32
+        var buffers: BufferRing
         do throws(IORingError) {
             buffers = try BufferRing.create(
                 for: &ring,
                 count: configuration.bufferCount,
                 bufferByteCount: configuration.bufferByteCount
             )
-            doorbell = hr_eventfd()
-            guard doorbell >= 0 else {
-                let code = errno
-                buffers.destroy()
-                throw IORingError(setUp: "eventfd", code: code)
-            }
         } catch {
             ring.destroy()
             throw error
         }
-        let hasVectorisedSend = ring.acceptsVectorisedSend()
-        let loop = Loop(configuration: configuration, ring: ring, buffers: buffers, doorbell: doorbell)
-        loop.core.pointee.hasVectorisedSend = hasVectorisedSend
-        return loop
+        do throws(IORingError) {
+            let hasVectorisedSend = try ring.preflight(&buffers)
+            let doorbell = hr_eventfd()
+            guard doorbell >= 0 else { throw IORingError(setUp: "eventfd", code: errno) }
+            let loop = Loop(configuration: configuration, ring: ring, buffers: buffers, doorbell: doorbell)
+            loop.core.pointee.hasVectorisedSend = hasVectorisedSend
+            return loop
+        } catch {
+            // The ring first: until it is closed the kernel may write to the buffers.
+            ring.destroy()
+            buffers.destroy()
+            throw error
+        }
     }
 }
 
@@ -129,39 +132,5 @@ private final class LoopStart: @unchecked Sendable {
         ready.wait()
         guard let result else { preconditionFailure("a loop's thread reported before it had a result") }
         return try result.get()
-    }
-}
-
-extension Ring {
-    /// Whether SEND takes several pieces of memory (6.17), found out by sending on a socket pair.
-    ///
-    /// Nothing else may be in flight. Older kernels refuse with `EINVAL`.
-    fileprivate mutating func acceptsVectorisedSend() -> Bool {
-        var pair: (Int32, Int32) = (-1, -1)
-        let made = withUnsafeMutableBytes(of: &pair) { bytes in
-            socketpair(AF_UNIX, hr_socket_stream(), 0, bytes.bindMemory(to: Int32.self).baseAddress)
-        }
-        guard made == 0 else { return false }
-        defer {
-            Glibc.close(pair.0)
-            Glibc.close(pair.1)
-        }
-        // SAFETY: the vectors and their byte outlive the send, which is waited for.
-        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
-            withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { byte in
-                byte.initializeMemory(as: UInt8.self, repeating: 0)
-                vectors.initialize(repeating: iovec(iov_base: byte.baseAddress, iov_len: 1))
-                guard let base = vectors.baseAddress else { return false }
-                let flags = UInt32(MSG_NOSIGNAL)
-                hr_prepare_send_vector(nextSubmission(), pair.0, base, 2, flags, Token.probe.rawValue)
-                var batch = Completion(token: .ignored, result: 0, flags: 0)
-                // A signal cannot come (all are blocked), so few turns are enough.
-                for _ in 0..<8 {
-                    _ = enter(waitingFor: 1, getEvents: true, nanoseconds: 1_000_000_000)
-                    if reap(into: &batch, capacity: 1) == 1 { break }
-                }
-                return batch.token == .probe && batch.result == 2
-            }
-        }
     }
 }

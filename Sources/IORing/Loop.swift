@@ -23,7 +23,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
     private let batch: UnsafeMutablePointer<Completion>
     let foreign: ForeignQueue
     /// `pthread_self()` of the thread that runs the loop; 0 when there is none.
-    private let owner: Atomic<UInt>
+    let owner: Atomic<UInt>
     let ending = LoopEnding()
     private let spinNanoseconds: Int64
 
@@ -78,7 +78,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
 
     /// Turns the loop until it is stopped.
     func run(_ delegate: any LoopDelegate) {
-        arm(doorbell: true)
+        armDoorbell()
         while !core.pointee.isStopping {
             iterate(delegate, waitMax: .max)
         }
@@ -86,7 +86,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
     }
 
     /// One turn: everything a loop does, in order.
-    private func iterate(_ delegate: any LoopDelegate, waitMax: Int64) {
+    func iterate(_ delegate: any LoopDelegate, waitMax: Int64) {
         submitAndWait(atMost: waitMax)
         readClock()
         dispatchCompletions(to: delegate)
@@ -151,6 +151,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
             return true
         }
         if core.pointee.starved.count > 0 && core.pointee.buffers.freeCount > 0 { return true }
+        if core.pointee.ring.hasBacklog { return true }
         return spinNanoseconds > 0
             && clock.pointee.now.nanoseconds &- core.pointee.lastWork.nanoseconds < spinNanoseconds
     }
@@ -212,16 +213,16 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
     private func completedOwn(_ completion: Completion) {
         guard completion.token == .doorbell, !completion.hasMore, !core.pointee.isStopping else { return }
         hr_eventfd_drain(foreign.doorbell)
-        arm(doorbell: true)
+        armDoorbell()
     }
 
     /// Polls the doorbell from now on; its counter is never read, because every ring is a new event.
-    private func arm(doorbell: Bool) {
+    private func armDoorbell() {
         let entry = core.pointee.ring.nextSubmission()
         hr_prepare_poll(entry, foreign.doorbell, hr_poll_in(), 1, Token.doorbell.rawValue)
     }
 
-    private func takeForeignWork() {
+    func takeForeignWork() {
         var items: ContiguousArray<ForeignQueue.Item> = []
         swap(&items, &core.pointee.foreignSpare)
         foreign.take(into: &items)
@@ -250,7 +251,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    private func runReadyJobs() {
+    func runReadyJobs() {
         guard !core.pointee.ready.isEmpty else { return }
         core.pointee.lastWork = clock.pointee.now
         let executor = asUnownedTaskExecutor()
@@ -271,112 +272,5 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
             receiveMultishot(socket: socket, token: token)
             budget &-= 1
         }
-    }
-
-    // MARK: The end
-
-    /// Ends what is in flight, lets the delegate see it, and leaves nothing behind.
-    private func end(_ delegate: any LoopDelegate) {
-        delegate.stopping()
-        // Waits that no cancellation ends (a read from a dead disk) must not keep the process from ending.
-        let deadline = MonotonicTime.read() + .seconds(2)
-        repeat {
-            while let sleeper = core.pointee.sleeps.popAny() {
-                wake(sleeper, completed: false)
-            }
-            if core.pointee.inFlight > 0 {
-                let entry = core.pointee.ring.nextSubmission()
-                hr_prepare_cancel(entry, 0, 1, 0, Token.ignored.rawValue)
-            }
-            iterate(delegate, waitMax: 10_000_000)
-        } while clock.pointee.now < deadline && hasUnfinishedWork
-        delegate.stopped()
-        core.pointee.ring.destroy()
-        ending.signal()
-        runLeftovers()
-    }
-
-    private var hasUnfinishedWork: Bool {
-        core.pointee.inFlight > 0 || !core.pointee.ready.isEmpty || core.pointee.ring.hasUnsubmitted
-            || foreign.mayHaveItems
-    }
-
-    /// Ends a loop whose delegate could not be made, so that it never ran.
-    func abandonStart() {
-        core.pointee.inFlight = 0
-        core.pointee.ring.destroy()
-        ending.signal()
-        runLeftovers()
-    }
-
-    /// Runs what came too late for the loop, in place of its thread, until there is no more.
-    private func runLeftovers() {
-        repeat {
-            owner.store(UInt(pthread_self()), ordering: .relaxed)
-            takeForeignWork()
-            while !core.pointee.ready.isEmpty {
-                runReadyJobs()
-            }
-            owner.store(0, ordering: .relaxed)
-        } while !foreign.retireStandIn()
-    }
-
-    /// Makes a thread for work that came after the loop ended.
-    private func startStandIn() {
-        let work = Unmanaged.passRetained(ThreadBody { self.runLeftovers() })
-        guard startThread(work) == nil else {
-            // With no thread to be had the caller's own is the only one left.
-            work.release()
-            runLeftovers()
-            return
-        }
-    }
-
-    // MARK: Any thread
-
-    /// Whether the calling thread is the one that runs the loop.
-    ///
-    /// Cost: about a nanosecond.
-    public var isCurrent: Bool {
-        owner.load(ordering: .relaxed) == UInt(pthread_self())
-    }
-
-    /// Makes a Swift job ready to run on the loop.
-    ///
-    /// Called by the Swift runtime, from any thread. On the loop's thread the job is appended without a lock. On another one it goes through a locked list,
-    /// and the doorbell is rung only if the loop sleeps. Jobs that come after the loop has ended still run,
-    /// one at a time, on a thread made for them.
-    public func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        if isCurrent {
-            core.pointee.ready.append(job)
-        } else if !foreign.append(.job(job)) {
-            startStandIn()
-        }
-    }
-
-    /// Runs `work` on the loop, in its next iteration; in order with what the same thread posted before.
-    ///
-    /// Work that comes after the loop has ended still runs, one at a time with late jobs, on a thread made for
-    /// them; the loop's operations do nothing then.
-    public func post(_ work: @escaping @Sendable () -> Void) {
-        if !foreign.append(.work(work)) {
-            startStandIn()
-        }
-    }
-
-    /// Begins the end of the loop.
-    ///
-    /// `LoopDelegate.stopping()` tells what happens. Does not wait for the end; `join()` does.
-    public func stop() {
-        post { self.core.pointee.isStopping = true }
-    }
-
-    /// Waits until the loop has ended.
-    ///
-    /// Blocks the calling thread, which must not be the loop's own.
-    public func join() {
-        precondition(!isCurrent, "a loop cannot wait for its own end")
-        ending.wait()
     }
 }

@@ -22,6 +22,9 @@ extension Loop {
         /// How long the loop polls after its last work before it sleeps; zero sleeps at once.
         public var spin: Duration
 
+        /// Whether to ask for `DEFER_TASKRUN` at all; off, a test runs in the mode of older kernels.
+        var defersTaskRun = true
+
         /// Makes a configuration; each value left out has the default that suits small requests.
         public init(
             submissionEntries: Int = 1024,

@@ -26,6 +26,9 @@ struct Ring {
     private let enterDescriptor: Int32
     private let enterFlags: UInt32
 
+    /// Makes the kernel seem out of memory: it takes no submissions.
+    var refusesSubmissionsForTesting = false
+
     /// Where the next submission goes; published when the ring is entered.
     private var tail: UInt32 = 0
     /// The entries that the kernel is known to have taken.
@@ -43,14 +46,18 @@ struct Ring {
     /// Creates a ring of the calling thread.
     ///
     /// Falls back to `COOP_TASKRUN` where `DEFER_TASKRUN` (kernel 6.1) is refused.
-    static func create(submissionEntries: Int, completionEntries: Int) throws(IORingError) -> Ring {
+    static func create(
+        submissionEntries: Int,
+        completionEntries: Int,
+        deferring: Bool
+    ) throws(IORingError) -> Ring {
         let memory = UnsafeMutablePointer<io_uring>.allocate(capacity: 1)
         memory.initialize(to: io_uring())
         let common = UInt32(IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP)
         let modes = [
             UInt32(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN),
             UInt32(IORING_SETUP_COOP_TASKRUN),
-        ]
+        ].suffix(deferring ? 2 : 1)
         var result: Int32 = 0
         for mode in modes {
             result = hr_ring_create(
@@ -120,6 +127,9 @@ struct Ring {
     /// Whether submissions wait for the kernel to be entered.
     var hasUnsubmitted: Bool { tail != head || !overflow.isEmpty }
 
+    /// Whether submissions wait for room in the queue, so that the ring has to be entered again at once.
+    var hasBacklog: Bool { !overflow.isEmpty }
+
     /// Frees the place that late submissions were written to.
     mutating func destroyScratch() {
         overflow.destroy()
@@ -163,7 +173,8 @@ struct Ring {
         hr_store_release(submissionTail, tail)
         let flags = enterFlags | (getEvents ? UInt32(IORING_ENTER_GETEVENTS) : 0)
         enterCount &+= 1
-        let result = hr_enter(enterDescriptor, tail &- head, count, flags, nanoseconds)
+        let submissions = refusesSubmissionsForTesting ? 0 : tail &- head
+        let result = hr_enter(enterDescriptor, submissions, count, flags, nanoseconds)
         head = hr_load_acquire(submissionHead)
         return result
     }

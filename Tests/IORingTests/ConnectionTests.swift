@@ -79,9 +79,15 @@ struct ConnectionTests {
         harness.end()
     }
 
-    @Test("Bytes sent come in a provided buffer, and the answer goes back")
-    func echo() async throws {
-        let connected = try await Connected()
+    @Test(
+        "Bytes sent come in a provided buffer, and the answer goes back, also without DEFER_TASKRUN",
+        arguments: [true, false]
+    )
+    func echo(defersTaskRun: Bool) async throws {
+        var configuration = Loop.Configuration(bufferCount: 16)
+        configuration.defersTaskRun = defersTaskRun
+        let connected = try await Connected(configuration)
+        #expect(await connected.harness.run { loop, _ in loop.defersTaskRun } == defersTaskRun)
         await connected.receive()
         connected.client.send(Array("ping".utf8))
         let completion = await connected.harness.next(Kind.receive)
@@ -352,6 +358,33 @@ struct ConnectionTests {
             #expect(completion.result == 1)
         }
         #expect(connected.client.receive(100) == pattern(100))
+        connected.harness.end()
+    }
+
+    @Test("Submissions that the kernel does not take are kept, and submitted in order when it does")
+    func refusedSubmissions() async throws {
+        let connected = try await Connected(.init(submissionEntries: 4, completionEntries: 1024))
+        let memory = SendMemory(pattern(200))
+        let socket = connected.socket
+        await connected.harness.run { loop, _ in
+            loop.core.pointee.ring.refusesSubmissionsForTesting = true
+            for index in 0..<200 {
+                loop.send(
+                    socket: socket,
+                    pointer: memory.pointer + index,
+                    count: 1,
+                    token: token(Kind.send, UInt32(index))
+                )
+            }
+            #expect(loop.core.pointee.ring.hasBacklog)
+            loop.core.pointee.ring.refusesSubmissionsForTesting = false
+        }
+        for index in 0..<200 {
+            let completion = await connected.harness.next(Kind.send)
+            #expect(completion.token.slot == UInt32(index))
+        }
+        #expect(connected.client.receive(200) == pattern(200))
+        #expect(await !connected.harness.run { loop, _ in loop.core.pointee.ring.hasBacklog })
         connected.harness.end()
     }
 

@@ -155,6 +155,29 @@ struct ExecutorTests {
         harness.end()
     }
 
+    @Test("A task on the loop cancels another one's sleep there")
+    func sleepCancelledOnTheLoop() async throws {
+        let harness = try Harness()
+        let loop = harness.loop
+        let woken = await Task(executorPreference: loop) {
+            let sleeper = Task(executorPreference: loop) {
+                do {
+                    try await loop.sleep(for: .seconds(3600))
+                    return false
+                } catch {
+                    return loop.isCurrent
+                }
+            }
+            while loop.core.pointee.sleeps.count == 0 {
+                await Task.yield()
+            }
+            sleeper.cancel()
+            return await sleeper.value
+        }.value
+        #expect(woken)
+        harness.end()
+    }
+
     @Test("Tasks that sleep when the loop ends wake with CancellationError, and end on the loop")
     func sleepAtTheEnd() async throws {
         let harness = try Harness()
