@@ -4,6 +4,7 @@
 ///
 /// The only file of the parsers with unsafe code. Each function checks its bounds once on entry, as a
 /// `precondition`, and then reads nothing outside `start..<end`.
+@usableFromInline
 enum ByteScan {
     /// The offset of the first control character other than HTAB in `start..<end`; `end` if there is none.
     @inline(__always)
@@ -204,6 +205,7 @@ enum ByteScan {
     }
 
     /// Calls a function with the bytes of a static text.
+    @inlinable
     @inline(__always)
     static func withSpan<Result, Failure: Error>(
         of text: StaticString,

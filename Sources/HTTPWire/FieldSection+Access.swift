@@ -21,6 +21,7 @@ extension FieldSection {
     }
 
     /// Calls a function with the bytes of a line's value.
+    @inlinable
     public func withValue<Result, Failure: Error>(
         at index: Int,
         _ body: (Span<UInt8>) throws(Failure) -> Result
@@ -36,6 +37,7 @@ extension FieldSection {
     }
 
     /// Calls a function with the identifier, name and value of each line, in order.
+    @inlinable
     public func forEach<Failure: Error>(
         _ body: (_ id: FieldID, _ name: Span<UInt8>, _ value: Span<UInt8>) throws(Failure) -> Void
     ) throws(Failure) {

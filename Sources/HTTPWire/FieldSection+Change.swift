@@ -20,15 +20,15 @@ extension FieldSection {
     }
 
     /// Replaces all lines of a well-known name by one with a number.
+    @inlinable
     public mutating func set(id: FieldID, decimal value: some FixedWidthInteger) {
+        set(id: id, magnitude: UInt64(truncatingIfNeeded: value.magnitude), isNegative: value < 0)
+    }
+
+    /// Replaces all lines of a well-known name by one with a number given as magnitude and sign.
+    public mutating func set(id: FieldID, magnitude: UInt64, isNegative: Bool) {
         precondition(id != .unknown, "A numeric field line has a well-known name.")
-        let start = bytes.count
-        FieldSection.append(
-            decimal: UInt64(truncatingIfNeeded: value.magnitude),
-            isNegative: value < 0,
-            to: &bytes
-        )
-        let range = ByteRange(from: start, to: bytes.count)
+        let range = makeNumber(magnitude, isNegative: isNegative)
         replace(firstIndex(of: id), by: Entry(id: id, name: .empty, value: range))
     }
 

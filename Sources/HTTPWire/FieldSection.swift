@@ -12,17 +12,18 @@
 /// Source: RFC 9110 §5.
 public struct FieldSection: Sendable {
     /// One line: offsets into `bytes`.
+    @usableFromInline
     struct Entry: Sendable {
-        var id: FieldID
+        @usableFromInline var id: FieldID
         /// The bytes of the name; empty where it is the canonical spelling of `id`.
-        var name: ByteRange
-        var value: ByteRange
+        @usableFromInline var name: ByteRange
+        @usableFromInline var value: ByteRange
     }
 
-    var bytes: [UInt8] = []
-    var entries: [Entry] = []
+    @usableFromInline var bytes: [UInt8] = []
+    @usableFromInline var entries: [Entry] = []
     /// At least the well-known names that are present; a removal leaves bits set.
-    var mayContain = FieldIDSet()
+    public internal(set) var mayContain = FieldIDSet()
     /// How many of `bytes` belong to no entry any more.
     var garbageByteCount = 0
 
@@ -97,15 +98,15 @@ public struct FieldSection: Sendable {
     }
 
     /// Appends a field line of a well-known name and a number.
+    @inlinable
     public mutating func append(id: FieldID, decimal value: some FixedWidthInteger) {
+        append(id: id, magnitude: UInt64(truncatingIfNeeded: value.magnitude), isNegative: value < 0)
+    }
+
+    /// Appends a field line of a well-known name and a number given as magnitude and sign.
+    public mutating func append(id: FieldID, magnitude: UInt64, isNegative: Bool) {
         precondition(id != .unknown, "A numeric field line has a well-known name.")
-        let start = bytes.count
-        FieldSection.append(
-            decimal: UInt64(truncatingIfNeeded: value.magnitude),
-            isNegative: value < 0,
-            to: &bytes
-        )
-        add(Entry(id: id, name: .empty, value: ByteRange(from: start, to: bytes.count)))
+        add(Entry(id: id, name: .empty, value: makeNumber(magnitude, isNegative: isNegative)))
     }
 
     /// Appends the field lines of a parsed request head, which are valid as they are.
@@ -186,14 +187,17 @@ public struct FieldSection: Sendable {
         id != .unknown && ByteScan.isEqual(name, id.name)
     }
 
-    static func append(decimal value: UInt64, isNegative: Bool, to bytes: inout [UInt8]) {
-        if isNegative { bytes.append(UInt8(ascii: "-")) }
+    /// Copies a number's digits.
+    mutating func makeNumber(_ magnitude: UInt64, isNegative: Bool) -> ByteRange {
         let start = bytes.count
-        var rest = value
+        if isNegative { bytes.append(UInt8(ascii: "-")) }
+        let digitsStart = bytes.count
+        var rest = magnitude
         repeat {
             bytes.append(0x30 + UInt8(truncatingIfNeeded: rest % 10))
             rest /= 10
         } while rest != 0
-        bytes[start...].reverse()
+        bytes[digitsStart...].reverse()
+        return ByteRange(from: start, to: bytes.count)
     }
 }

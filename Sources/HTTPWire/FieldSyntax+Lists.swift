@@ -6,20 +6,28 @@ extension FieldSyntax {
     /// Commas in quoted strings do not separate; empty elements are skipped. Stops when the function returns false.
     ///
     /// Source: RFC 9110 §5.6.1.
+    @inlinable
     public static func forEachElement<Failure: Error>(
         _ list: Span<UInt8>,
         separator: UInt8 = UInt8(ascii: ","),
         _ body: (Range<Int>) throws(Failure) -> Bool
     ) throws(Failure) {
         var start = 0
+        while let element = nextElement(list, from: &start, separator: separator) {
+            guard try body(element) else { return }
+        }
+    }
+
+    /// The range of the first element that is not empty at or after `start`, which moves behind its separator.
+    @usableFromInline
+    static func nextElement(_ list: Span<UInt8>, from start: inout Int, separator: UInt8) -> Range<Int>? {
         while start < list.count {
             let end = endOfElement(list, from: start, separator: separator)
             let (from, to) = trim(list, from: start, to: end)
-            if from < to {
-                guard try body(from..<to) else { return }
-            }
             start = end + 1
+            if from < to { return from..<to }
         }
+        return nil
     }
 
     /// The offset of the separator that ends the element beginning at `start`, or the list's count.
@@ -66,24 +74,34 @@ extension FieldSyntax {
     /// A quoted value is given without its quotes, escapes in it as they are. Malformed directives are skipped.
     ///
     /// Source: RFC 9111 §5.2.
+    @inlinable
     public static func forEachDirective<Failure: Error>(
         _ list: Span<UInt8>,
         _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>?) throws(Failure) -> Void
     ) throws(Failure) {
-        try forEachElement(list) { (range) throws(Failure) in
+        var start = 0
+        while let range = nextElement(list, from: &start, separator: UInt8(ascii: ",")) {
             let element = list.extracting(range)
-            var nameEnd = 0
-            while nameEnd < element.count, element[nameEnd].isIn(.token) { nameEnd += 1 }
-            guard nameEnd > 0 else { return true }
-            let name = element.extracting(0..<nameEnd)
-            if nameEnd == element.count {
-                try body(name, nil)
-            } else if element[nameEnd] == UInt8(ascii: "=") {
-                let value = unquoted(element, from: nameEnd + 1)
-                if let value { try body(name, element.extracting(value)) }
+            guard let (name, value) = directive(element) else { continue }
+            if let value {
+                try body(element.extracting(name), element.extracting(value))
+            } else {
+                try body(element.extracting(name), nil)
             }
-            return true
         }
+    }
+
+    /// The ranges of a directive's name and value in an element; nil where it is malformed.
+    @usableFromInline
+    static func directive(_ element: Span<UInt8>) -> (name: Range<Int>, value: Range<Int>?)? {
+        var nameEnd = 0
+        while nameEnd < element.count, element[nameEnd].isIn(.token) { nameEnd += 1 }
+        guard nameEnd > 0 else { return nil }
+        guard nameEnd < element.count else { return (0..<nameEnd, nil) }
+        guard element[nameEnd] == UInt8(ascii: "="), let value = unquoted(element, from: nameEnd + 1) else {
+            return nil
+        }
+        return (0..<nameEnd, value)
     }
 
     /// The range of a token or of the inside of a quoted string that begins at `start` and ends the element.

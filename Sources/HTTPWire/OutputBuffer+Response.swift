@@ -60,6 +60,7 @@ extension OutputBuffer {
     }
 
     /// Appends a field line with a number.
+    @inlinable
     public mutating func appendField(name: StaticString, decimal value: some FixedWidthInteger) {
         append(name)
         append(": ")

@@ -9,18 +9,18 @@
 @safe
 public struct OutputBuffer: ~Copyable {
     /// The block, at least `capacity` bytes; a placeholder that nobody owns while `capacity` is 0.
-    private var base: UnsafeMutableRawPointer
-    /// How many bytes have been appended.
-    public private(set) var count = 0
-    /// How many bytes the block holds.
-    public private(set) var capacity: Int
+    @usableFromInline var base: UnsafeMutableRawPointer
+    /// `count`, which inlined code may set.
+    @usableFromInline var usedCount = 0
+    /// `capacity`, which inlined code may set.
+    @usableFromInline var blockCapacity: Int
 
     /// The alignment of every block, for whoever frees one that was taken.
     public static let alignment = 16
 
     /// Makes an empty buffer; with a capacity of 0 it holds no block until something is appended.
     public init(capacity: Int = 1024) {
-        self.capacity = max(capacity, 0)
+        blockCapacity = max(capacity, 0)
         if capacity > 0 {
             unsafe base = .allocate(byteCount: capacity, alignment: Self.alignment)
         } else {
@@ -33,7 +33,7 @@ public struct OutputBuffer: ~Copyable {
     public init(adopting block: UnsafeMutableRawPointer, capacity: Int) {
         precondition(capacity > 0, "A block that is adopted has bytes.")
         unsafe base = block
-        self.capacity = capacity
+        blockCapacity = capacity
     }
 
     deinit {
@@ -43,22 +43,29 @@ public struct OutputBuffer: ~Copyable {
     /// Stands for no block.
     ///
     /// SAFETY: never read or written, since its capacity is 0.
-    private static var placeholder: UnsafeMutableRawPointer {
+    @usableFromInline static var placeholder: UnsafeMutableRawPointer {
         unsafe UnsafeMutableRawPointer(bitPattern: 16).unsafelyUnwrapped
     }
 
+    /// How many bytes have been appended.
+    @inlinable public var count: Int { usedCount }
+
+    /// How many bytes the block holds.
+    @inlinable public var capacity: Int { blockCapacity }
+
     /// Whether nothing has been appended.
-    public var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
 
     /// Forgets the bytes and keeps the block.
+    @inlinable
     public mutating func removeAll() {
-        count = 0
+        usedCount = 0
     }
 
     /// Drops the bytes after the first `newCount`; there must be that many.
     public mutating func truncate(to newCount: Int) {
         precondition(newCount >= 0 && newCount <= count, "A buffer is truncated to a part of it.")
-        count = newCount
+        usedCount = newCount
     }
 
     /// Drops the first `byteCount` bytes and moves the rest to the front; there must be that many.
@@ -66,10 +73,11 @@ public struct OutputBuffer: ~Copyable {
         precondition(byteCount >= 0 && byteCount <= count, "Only bytes that are there are removed.")
         // SAFETY: byteCount <= count <= capacity, so source and destination lie inside the block; both may overlap.
         unsafe base.copyMemory(from: base + byteCount, byteCount: count - byteCount)
-        count -= byteCount
+        usedCount -= byteCount
     }
 
     /// Makes room for `byteCount` more bytes.
+    @inlinable
     @inline(__always)
     public mutating func reserve(_ byteCount: Int) {
         precondition(byteCount >= 0, "A reservation is not negative.")
@@ -77,7 +85,8 @@ public struct OutputBuffer: ~Copyable {
     }
 
     @inline(never)
-    private mutating func grow(for byteCount: Int) {
+    @usableFromInline
+    mutating func grow(for byteCount: Int) {
         let (needed, overflows) = count.addingReportingOverflow(byteCount)
         precondition(!overflows && needed <= Int.max / 2, "A buffer's size fits the address space.")
         let newCapacity = max(capacity * 2, needed, 64)
@@ -89,28 +98,30 @@ public struct OutputBuffer: ~Copyable {
         unsafe newBase.copyMemory(from: base, byteCount: count)
         if capacity > 0 { unsafe base.deallocate() }
         unsafe base = newBase
-        capacity = newCapacity
+        blockCapacity = newCapacity
     }
 
     // MARK: Appending
 
     /// Appends one byte.
+    @inlinable
     @inline(__always)
     public mutating func append(byte: UInt8) {
         reserve(1)
         // SAFETY: count < capacity after the reservation.
         unsafe base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
-        count &+= 1
+        usedCount &+= 1
     }
 
     /// Appends the bytes of a buffer, which must not lie in this block.
+    @inlinable
     @inline(__always)
     public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }
         reserve(bytes.count)
         // SAFETY: the reservation made room for that many bytes; the source is another block.
         unsafe (base + count).copyMemory(from: source, byteCount: bytes.count)
-        count &+= bytes.count
+        usedCount &+= bytes.count
     }
 
     /// Appends what `fill` writes into room for `byteCount` bytes; it says how many those are.
@@ -123,11 +134,12 @@ public struct OutputBuffer: ~Copyable {
         // SAFETY: the reservation made room for that many bytes behind those that are there.
         let filled = unsafe fill(UnsafeMutableRawBufferPointer(start: base + count, count: byteCount))
         precondition(filled >= 0 && filled <= byteCount, "No more is filled than there is room for.")
-        count &+= filled
+        usedCount &+= filled
         return filled
     }
 
     /// Appends the bytes of a span.
+    @inlinable
     @inline(__always)
     public mutating func append(_ bytes: Span<UInt8>) {
         // SAFETY: the buffer is read during the call only; exclusive access to self keeps it out of this block.
@@ -135,6 +147,7 @@ public struct OutputBuffer: ~Copyable {
     }
 
     /// Appends a static text.
+    @inlinable
     @inline(__always)
     public mutating func append(_ text: StaticString) {
         // SAFETY: a static text's bytes live for ever, and its count is theirs.
@@ -142,33 +155,47 @@ public struct OutputBuffer: ~Copyable {
     }
 
     /// Appends the bytes of an array.
+    @inlinable
     @inline(__always)
     public mutating func append(_ bytes: [UInt8]) {
         append(bytes.span)
     }
 
     /// Appends a string as UTF-8.
+    @inlinable
     @inline(__always)
     public mutating func append(utf8 text: String) {
         append(text.utf8.span)
     }
 
     /// Appends the bytes of a fixed array.
+    @inlinable
     @inline(__always)
     public mutating func append<let size: Int>(_ bytes: InlineArray<size, UInt8>) {
         append(bytes.span)
     }
 
     /// Appends a number in decimal digits, with `-` where it is negative.
+    @inlinable
     public mutating func append(decimal value: some FixedWidthInteger) {
-        if value < 0 { append(byte: UInt8(ascii: "-")) }
-        let magnitude = UInt64(truncatingIfNeeded: value.magnitude)
+        append(decimalMagnitude: UInt64(truncatingIfNeeded: value.magnitude), isNegative: value < 0)
+    }
+
+    /// Appends the decimal digits of a number given as magnitude and sign.
+    public mutating func append(decimalMagnitude magnitude: UInt64, isNegative: Bool) {
+        if isNegative { append(byte: UInt8(ascii: "-")) }
         append(digits: magnitude, radix: 10)
     }
 
     /// Appends a number in upper-case hexadecimal digits.
+    @inlinable
     public mutating func append(hex value: some FixedWidthInteger & UnsignedInteger) {
-        append(digits: UInt64(truncatingIfNeeded: value), radix: 16)
+        append(hexMagnitude: UInt64(truncatingIfNeeded: value))
+    }
+
+    /// Appends the upper-case hexadecimal digits of a number.
+    public mutating func append(hexMagnitude magnitude: UInt64) {
+        append(digits: magnitude, radix: 16)
     }
 
     /// Appends the digits of a number, the last one written first.
@@ -183,7 +210,7 @@ public struct OutputBuffer: ~Copyable {
         }
         var rest = value
         var offset = count &+ digitCount
-        count = offset
+        usedCount = offset
         repeat {
             let digit = UInt8(truncatingIfNeeded: rest % radix)
             rest /= radix
@@ -200,6 +227,7 @@ public struct OutputBuffer: ~Copyable {
     // MARK: Reading and handing over
 
     /// Calls a function with the bytes appended so far.
+    @inlinable
     public borrowing func withSpan<Result: ~Copyable, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -209,6 +237,7 @@ public struct OutputBuffer: ~Copyable {
     }
 
     /// Calls a function with the bytes appended so far; they must not be kept.
+    @inlinable
     public borrowing func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -225,12 +254,13 @@ public struct OutputBuffer: ~Copyable {
     ///
     /// - Returns: the block, `nil` where there is none; how many bytes it holds and could hold.
     @unsafe
+    @inlinable
     @inline(__always)
     public mutating func take() -> (pointer: UnsafeMutableRawPointer?, count: Int, capacity: Int) {
         let taken = unsafe (pointer: capacity > 0 ? base : nil, count: count, capacity: capacity)
         unsafe base = OutputBuffer.placeholder
-        count = 0
-        capacity = 0
+        usedCount = 0
+        blockCapacity = 0
         return unsafe taken
     }
 }

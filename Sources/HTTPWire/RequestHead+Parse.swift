@@ -56,11 +56,26 @@ extension RequestHead {
     ///   handshake is refused as `tlsOnPlainPort`, the HTTP/2 preface as `http2PrefaceNotSupported`.
     public mutating func parse(_ bytes: Span<UInt8>, limits: HeadLimits) -> HeadOutcome {
         reset()
+        return resume(bytes, limits: limits)
+    }
+
+    /// Goes on after `.incomplete` with the same bytes and more behind them, at the first line not yet taken.
+    ///
+    /// Gives what `parse` would give. Its cost is that of the new lines and of the one that was cut, so that a head
+    /// that comes in small pieces costs no more than the sum of its lines.
+    ///
+    /// - Parameters:
+    ///   - bytes: all bytes received, those of the last call at the same offsets.
+    ///   - limits: the limits of the last call.
+    /// - Returns: as `parse`.
+    public mutating func resume(_ bytes: Span<UInt8>, limits: HeadLimits) -> HeadOutcome {
         let received = HeadWindow(end: bytes.count).limited(to: limits.headBytesMax, .headTooLarge)
         do {
-            let start = try RequestHead.skipEmptyLines(bytes, received)
-            let fieldsStart = try parseRequestLine(bytes, from: start, received, limits)
-            let end = try parseFieldLines(bytes, from: fieldsStart, received, limits)
+            if resumeOffset == 0 {
+                let start = try RequestHead.skipEmptyLines(bytes, received)
+                resumeOffset = try parseRequestLine(bytes, from: start, received, limits)
+            }
+            let end = try parseFieldLines(bytes, from: resumeOffset, received, limits)
             try finish(bytes, at: end)
             return .complete(byteCount: end)
         } catch {
@@ -109,6 +124,7 @@ extension RequestHead {
                 from: line,
                 window.limited(to: line + limits.fieldBytesMax + 2, .fieldTooLarge)
             )
+            resumeOffset = line
         }
     }
 

@@ -61,6 +61,8 @@ public struct RequestHead: Sendable {
 
     /// The Content-Length, -1 where there is none.
     var contentLengthOrNone: Int64 = -1
+    /// Where the first line begins that has not been taken; 0 until the request line has been.
+    var resumeOffset = 0
     /// What the Host, Connection and Transfer-Encoding lines said, until the end of the head is reached.
     var framing = FramingNotes()
 
@@ -114,6 +116,7 @@ public struct RequestHead: Sendable {
         fields.removeAll(keepingCapacity: true)
         present = FieldIDSet()
         contentLengthOrNone = -1
+        resumeOffset = 0
         framing = FramingNotes()
     }
 }

@@ -169,6 +169,28 @@ struct OutputBufferTests {
         #expect(isEmpty)
     }
 
+    @Test("A block changes hands with its bytes, and a buffer without one takes a new one")
+    func handingOver() {
+        var buffer = OutputBuffer(capacity: 0)
+        #expect(unsafe buffer.take().pointer == nil)
+        buffer.append("abc")
+        let (pointer, count, capacity) = unsafe buffer.take()
+        let isEmpty = buffer.isEmpty
+        #expect(count == 3 && capacity >= 3 && isEmpty)
+        guard let pointer = unsafe pointer else {
+            Issue.record("a buffer with bytes has a block")
+            return
+        }
+        buffer = unsafe OutputBuffer(adopting: pointer, capacity: capacity)
+        buffer.append("de")
+        let filled = unsafe buffer.appendUninitialized(100) { room in
+            unsafe room.storeBytes(of: UInt8(ascii: "f"), as: UInt8.self)
+            return 1
+        }
+        let contents = buffer.toArray()
+        #expect(filled == 1 && contents == Array("def".utf8))
+    }
+
     @Test("Numbers are written in decimal and upper-case hexadecimal digits")
     func numbers() {
         #expect(text { $0.append(decimal: 0) } == "0")

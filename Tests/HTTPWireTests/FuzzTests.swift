@@ -87,8 +87,10 @@ struct FuzzTests {
             let limits = Bool.random(using: &random) ? HeadLimits() : small
             let cut = Int.random(in: 0...input.count, using: &random)
             let partial = head.parse(Array(input[0..<cut]), limits: limits)
+            let resumed = partial == .incomplete ? head.resume(input.span, limits: limits) : partial
             let whole = head.parse(input, limits: limits)
             #expect(partial == .incomplete || partial == whole, "cut at \(cut): \(printable(input))")
+            #expect(resumed == whole, "cut at \(cut): \(printable(input))")
             if case .complete(let byteCount) = whole {
                 #expect(byteCount <= limits.headBytesMax && head.fields.count <= limits.fieldCountMax)
                 #expect(Int(head.target.count) <= limits.targetBytesMax)

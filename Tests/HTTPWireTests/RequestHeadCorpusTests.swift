@@ -65,6 +65,23 @@ struct RequestHeadCorpusTests {
         }
     }
 
+    @Test("Going on line by line gives what parsing the whole gives", arguments: Corpus.messages("head"))
+    func resumed(_ message: Corpus.Message) throws {
+        var fresh = RequestHead()
+        let whole = fresh.parse(message.bytes)
+        for step in [1, 2, 3, 7, 64] where message.bytes.count < 3000 || step == 64 {
+            var head = RequestHead()
+            var end = min(step, message.bytes.count)
+            var outcome = head.parse(Array(message.bytes[0..<end]))
+            while outcome == .incomplete, end < message.bytes.count {
+                end = min(end + step, message.bytes.count)
+                outcome = head.resume(message.bytes[0..<end].span, limits: HeadLimits())
+            }
+            #expect(outcome == whole, "by \(step): \(printable(message.bytes))")
+            if case .complete = whole { #expect(description(head) == description(fresh), "by \(step)") }
+        }
+    }
+
     @Test("A head is parsed the same by a value that has parsed any other (Kestrel StartLineTests)")
     func reuse() throws {
         let messages = Corpus.messages("head")
