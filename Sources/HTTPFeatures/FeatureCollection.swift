@@ -54,6 +54,9 @@ public final class FeatureCollection {
         self.defaults = defaults
     }
 
+    /// Falls back on `defaults` from now on; kept strongly until `detach()`. For servers.
+    public func use(defaults: any FeatureDefaults) { self.defaults = defaults }
+
     /// Finds or replaces the feature of a type.
     ///
     /// Setting `nil` hides the server's default. Cost: a dictionary look-up and a dynamic cast; the six

@@ -45,7 +45,8 @@ public struct HandlerApplication: HTTPApplication {
     /// Answers one request.
     public typealias Handler = @Sendable (HTTPContext) async throws -> Void
 
-    private let handler: Handler
+    /// What answers a request.
+    public let handler: Handler
 
     /// Makes an application that calls `handler` for each request.
     public init(_ handler: @escaping Handler) { self.handler = handler }

@@ -4,8 +4,10 @@ import HTTPEngine
 import HTTPFeatures
 
 /// Hands a queue's requests to an application in this process.
-struct ApplicationConsumer<Application: HTTPApplication>: RequestConsumer {
-    let application: Application
+final class ApplicationConsumer<Application: HTTPApplication>: RequestConsumer {
+    private let application: Application
+
+    init(application: Application) { self.application = application }
 
     func consume(_ exchange: Exchange) async {
         let context = application.createContext(features: exchange.features)
@@ -17,5 +19,29 @@ struct ApplicationConsumer<Application: HTTPApplication>: RequestConsumer {
         }
         await exchange.finishHandler(thrown)
         application.dispose(context, error: thrown)
+    }
+}
+
+/// The same for an application that is one handler: the common case, without generic code on the path.
+final class HandlerConsumer: RequestConsumer {
+    private let handler: HandlerApplication.Handler
+
+    init(handler: @escaping HandlerApplication.Handler) { self.handler = handler }
+
+    func consume(_ exchange: Exchange) async {
+        let context: HTTPContext
+        if let kept = exchange.features.reusable, type(of: kept) == HTTPContext.self {
+            context = unsafeDowncast(kept, to: HTTPContext.self)
+        } else {
+            context = HTTPContext(features: exchange.features)
+            exchange.features.reusable = context
+        }
+        do {
+            try await handler(context)
+            await exchange.finishHandler(nil)
+        } catch {
+            await exchange.finishHandler(error)
+        }
+        context.recycle()
     }
 }

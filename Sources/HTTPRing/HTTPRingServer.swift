@@ -99,7 +99,11 @@ public final class HTTPRingServer: HTTPServer {
             return true
         }
         guard isNew else { throw EngineError("the server has been started before; make another one") }
-        queue.attach(ApplicationConsumer(application: application))
+        if let application = application as? HandlerApplication {
+            queue.attach(HandlerConsumer(handler: application.handler))
+        } else {
+            queue.attach(ApplicationConsumer(application: application))
+        }
         try engine.start()
         do {
             for prefix in prefixes {

@@ -20,7 +20,12 @@ extension Loop {
             }
             iterate(delegate, waitMax: 10_000_000)
         } while clock.pointee.now < deadline && hasUnfinishedWork
+        core.pointee.hasAbandoned = core.pointee.inFlight > 0
         delegate.stopped()
+        if core.pointee.ring.hasUnsubmitted {
+            // Descriptors that the delegate closed with its last call.
+            _ = core.pointee.ring.enter(waitingFor: 0, getEvents: true, nanoseconds: -1)
+        }
         core.pointee.ring.destroy()
         ending.signal()
         runLeftovers()
@@ -33,7 +38,6 @@ extension Loop {
 
     /// Ends a loop whose delegate could not be made, so that it never ran.
     func abandonStart() {
-        core.pointee.inFlight = 0
         core.pointee.ring.destroy()
         ending.signal()
         runLeftovers()

@@ -60,7 +60,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
 
     deinit {
         // With operations abandoned the kernel may still write to the buffers, so they stay for ever.
-        if core.pointee.inFlight == 0 {
+        if !core.pointee.hasAbandoned {
             core.pointee.buffers.destroy()
         }
         core.pointee.ready.destroy()

@@ -22,6 +22,8 @@ struct LoopCore {
     /// The list that is exchanged for the one other threads fill.
     var foreignSpare: ContiguousArray<ForeignQueue.Item> = []
     var isStopping = false
+    /// Whether the loop ended with operations that the kernel would not let go of.
+    var hasAbandoned = false
     /// The headers of vectored sends, where the kernel takes those only as SENDMSG.
     var messages = MessageHeaders()
     /// Whether the kernel takes several pieces of memory in one SEND (6.17).

@@ -37,6 +37,15 @@ public struct ResponseCacheReader: ~Copyable {
         (entries, version) = store.snapshot()
     }
 
+    /// Whether nothing is stored, so that no look-up can find anything.
+    @inline(__always)
+    public var isEmpty: Bool {
+        mutating get {
+            refresh()
+            return entries.isEmpty
+        }
+    }
+
     /// Finds the variants of a key, fresh or not, without counting a hit or a miss.
     ///
     /// For requests whose `Accept-Encoding` is worth reading only if there is more than the identity variant.

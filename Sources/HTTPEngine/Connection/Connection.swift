@@ -30,46 +30,46 @@ final class Connection {
 
     unowned(unsafe) let loop: EngineLoop
     let slot: UInt32
-    private(set) var generation: UInt32 = 0
-    private(set) var state = State.free
-    private(set) var socket: Int32 = -1
-    private(set) var number: UInt64 = 0
-    private(set) var acceptedAt: Int64 = 0
-    unowned(unsafe) private(set) var listener: LoopListener
-    private(set) var driver: (any ProtocolDriver)?
+    @exclusivity(unchecked) private(set) var generation: UInt32 = 0
+    @exclusivity(unchecked) private(set) var state = State.free
+    @exclusivity(unchecked) private(set) var socket: Int32 = -1
+    @exclusivity(unchecked) private(set) var number: UInt64 = 0
+    @exclusivity(unchecked) private(set) var acceptedAt: Int64 = 0
+    @exclusivity(unchecked) unowned(unsafe) private(set) var listener: LoopListener
+    @exclusivity(unchecked) private(set) var driver: (any ProtocolDriver)?
 
     // Input: bytes not yet consumed, in a leased buffer of the ring or in memory of our own.
-    private var inputBase: UnsafePointer<UInt8>?
-    private var inputStart = 0
-    private var inputEnd = 0
-    private var leasedBuffer: Int32 = -1
-    private var ownedInput: UnsafeMutablePointer<UInt8>?
-    private var ownedCapacity = 0
-    private var receive = ReceiveState.off
-    private var wantsInput = true
-    private(set) var isPeerFinished = false
+    @exclusivity(unchecked) private var inputBase: UnsafePointer<UInt8>?
+    @exclusivity(unchecked) private var inputStart = 0
+    @exclusivity(unchecked) private var inputEnd = 0
+    @exclusivity(unchecked) private var leasedBuffer: Int32 = -1
+    @exclusivity(unchecked) private var ownedInput: UnsafeMutablePointer<UInt8>?
+    @exclusivity(unchecked) private var ownedCapacity = 0
+    @exclusivity(unchecked) private var receive = ReceiveState.off
+    @exclusivity(unchecked) private var wantsInput = true
+    @exclusivity(unchecked) private(set) var isPeerFinished = false
 
     // Output: `output` gathers; `inFlight` is the kernel's until its completion.
-    var output = OutputBuffer(capacity: 0)
-    private var queued: [OutputSegment] = []
-    private var queuedByteCount = 0
-    private var inFlight: OutputSegment?
-    private var inFlightByteCount = 0
-    private var lingersAfterOutput = false
-    private(set) var bytesReceived: UInt64 = 0
-    private(set) var bytesSent: UInt64 = 0
+    @exclusivity(unchecked) var output = OutputBuffer(capacity: 0)
+    @exclusivity(unchecked) private var queued: [OutputSegment] = []
+    @exclusivity(unchecked) private var queuedByteCount = 0
+    @exclusivity(unchecked) private var inFlight: OutputSegment?
+    @exclusivity(unchecked) private var inFlightByteCount = 0
+    @exclusivity(unchecked) private var lingersAfterOutput = false
+    @exclusivity(unchecked) private(set) var bytesReceived: UInt64 = 0
+    @exclusivity(unchecked) private(set) var bytesSent: UInt64 = 0
 
     // Deadlines, in nanoseconds; 0 means none.
-    private(set) var phaseDeadline: Int64 = 0
-    private var sendDeadline: Int64 = 0
-    private var wheelDeadline: Int64 = 0
-    private var acknowledgedAtWindowStart: Int64 = -1
-    var minSendBytesPerSecond = 0
+    @exclusivity(unchecked) private(set) var phaseDeadline: Int64 = 0
+    @exclusivity(unchecked) private var sendDeadline: Int64 = 0
+    @exclusivity(unchecked) private var wheelDeadline: Int64 = 0
+    @exclusivity(unchecked) private var acknowledgedAtWindowStart: Int64 = -1
+    @exclusivity(unchecked) var minSendBytesPerSecond = 0
 
-    private var operationsPending = 0
-    private var knownPeer: SocketAddress?
-    private var knownLocal: SocketAddress?
-    var isTouched = false
+    @exclusivity(unchecked) private var operationsPending = 0
+    @exclusivity(unchecked) private var knownPeer: SocketAddress?
+    @exclusivity(unchecked) private var knownLocal: SocketAddress?
+    @exclusivity(unchecked) var isTouched = false
 
     init(loop: EngineLoop, slot: UInt32, listener: LoopListener) {
         self.loop = loop
@@ -508,7 +508,7 @@ final class Connection {
         setPhaseDeadline(loop.ring.now.nanoseconds &+ Connection.lingerTime)
     }
 
-    private var lingeredByteCount = 0
+    @exclusivity(unchecked) private var lingeredByteCount = 0
     private static let lingeredByteCountMax = 16 << 20
     private static let lingerTime: Int64 = 5_000_000_000
     static let rateWindow: Int64 = 5_000_000_000

@@ -49,8 +49,8 @@ final class BlockPool {
     static let smallCountMax = 1024
     static let largeCountMax = 32
 
-    private var small: [UnsafeMutableRawPointer] = []
-    private var large: [(pointer: UnsafeMutableRawPointer, capacity: Int)] = []
+    @exclusivity(unchecked) private var small: [UnsafeMutableRawPointer] = []
+    @exclusivity(unchecked) private var large: [(pointer: UnsafeMutableRawPointer, capacity: Int)] = []
 
     init() {
         small.reserveCapacity(BlockPool.smallCountMax)

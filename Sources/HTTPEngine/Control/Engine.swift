@@ -176,6 +176,8 @@ public final class Engine: Sendable {
             throw error
         }
         await publishRoutes()
+        // What was stored under the old routes may belong to another group now.
+        cache.flushAll()
         return bound
     }
 

@@ -87,7 +87,7 @@ public final class RequestQueue: Sendable {
 }
 
 /// An application behind a queue, in this process or another.
-public protocol RequestConsumer: Sendable {
+public protocol RequestConsumer: AnyObject, Sendable {
     /// Answers one request and returns when its response is complete or the request aborted.
     ///
     /// Called in a task of its own or one that answers many in turn; on the loop's executor unless the

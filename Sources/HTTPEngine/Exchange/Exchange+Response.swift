@@ -10,7 +10,7 @@ extension Exchange: HTTPResponseFeature {
     public var statusCode: Int {
         get { Int(status) }
         set {
-            guard !hasStartedResponse, (101...999).contains(newValue) else { return }
+            guard !hasStartedResponse, newValue > 100, newValue < 1000 else { return }
             status = UInt16(newValue)
         }
     }
@@ -95,8 +95,16 @@ extension Exchange: HTTPResponseBodyFeature {
     func startNow() throws {
         guard !hasStartedResponse else { return }
         if isComplete { throw HTTPResponseError(.alreadyCompleted) }
-        while let action = startingActions.popLast() { try action() }
+        if !startingActions.isEmpty { try runStartingActions() }
         hasStartedResponse = true
+        if responseFields.mayContain.contains(.contentLength) { try readDeclaredLength() }
+    }
+
+    private func runStartingActions() throws {
+        while let action = startingActions.popLast() { try action() }
+    }
+
+    private func readDeclaredLength() throws {
         if responseFields.contains(id: .contentLength) {
             guard let text = responseFields[FieldID.contentLength], let length = Int64(text), length >= 0 else {
                 hasStartedResponse = false
@@ -270,10 +278,11 @@ extension Exchange: HTTPResponseBodyFeature {
         let connection = driver.connection
         decideFraming(isWhole: isWhole)
         decidePersistence(driver)
-        let start = connection.unsentByteCount == 0 ? connection.output.count : -1
         connection.reserveOutput(256 + (isWhole ? body.count : 0))
         writeHead(to: connection)
-        if isWhole, policy != .disabled, start >= 0 || policy != .automatic { driver.storeInCache(self) }
+        if isWhole, policy != .automatic || responseFields.mayContain.contains(.cacheControl) {
+            driver.storeInCache(self)
+        }
     }
 
     private func decideFraming(isWhole: Bool) {
@@ -281,7 +290,7 @@ extension Exchange: HTTPResponseBodyFeature {
             framing = .none
         } else if declaredLength >= 0 {
             framing = .fixed
-        } else if responseFields.contains(id: .transferEncoding) {
+        } else if responseFields.mayContain.contains(.transferEncoding), responseFields.contains(id: .transferEncoding) {
             framing = .application
         } else if isWhole {
             framing = .fixed
@@ -292,7 +301,7 @@ extension Exchange: HTTPResponseBodyFeature {
 
     private func decidePersistence(_ driver: HTTP1Driver) {
         persists = persists && head.keepAlive && framing != .close && !closeRequested && !loop.isDraining
-        if persists, responseFields.contains(id: .connection) {
+        if persists, responseFields.mayContain.contains(.connection) {
             let options = Array((responseFields[FieldID.connection] ?? "").utf8)
             persists = !FieldSyntax.listContains("close", in: options.span)
         }
@@ -308,13 +317,13 @@ extension Exchange: HTTPResponseBodyFeature {
 
     private func writeHead(to connection: Connection) {
         connection.output.appendStatusLine(status: status, reason: reason)
+        let present = responseFields.mayContain
         var hasDate = false
-        if responseFields.isEmpty {
-        } else if responseFields.contains(id: .connection) || responseFields.contains(id: .contentLength) && isBodiless {
+        if present.intersects(Exchange.framingFields), present.contains(.connection) || isBodiless {
             writeFieldsWithoutFraming(to: connection)
-        } else {
+        } else if !responseFields.isEmpty {
             connection.output.appendFields(responseFields)
-            hasDate = responseFields.contains(id: .date) || responseFields.contains(id: .server)
+            hasDate = present.contains(.date) || present.contains(.server)
         }
         switch framing {
         case .fixed where declaredLength < 0:
@@ -337,6 +346,8 @@ extension Exchange: HTTPResponseBodyFeature {
         if hasDate { writeMissingCommonLines(to: connection) } else { connection.output.append(loop.commonLines()) }
         connection.output.append("\r\n" as StaticString)
     }
+
+    private static let framingFields = FieldIDSet(.connection, .contentLength)
 
     /// `Date` and `Server`, but for the one the application set itself.
     private func writeMissingCommonLines(to connection: Connection) {

@@ -41,75 +41,80 @@ public final class Exchange {
 
     unowned(unsafe) let loop: EngineLoop
     /// The features as an application sees them.
-    public private(set) var features = FeatureCollection()
-    unowned(unsafe) var driver: HTTP1Driver?
-    var worker: Worker?
-    var cancelHandler: (() -> Void)?
-    var stage = Stage.spare
-    private var isHeldByDriver = false
-    private var isHeldByHandler = false
+    @exclusivity(unchecked) public let features = FeatureCollection()
+    @exclusivity(unchecked) unowned(unsafe) var driver: HTTP1Driver?
+    @exclusivity(unchecked) var worker: Worker?
+    @exclusivity(unchecked) var cancelHandler: (() -> Void)?
+    @exclusivity(unchecked) var stage = Stage.spare
+    @exclusivity(unchecked) private var isHeldByDriver = false
+    @exclusivity(unchecked) private var isHeldByHandler = false
     /// Whether the client has gone or the request was aborted.
-    public private(set) var isAborted = false
+    @exclusivity(unchecked) public private(set) var isAborted = false
 
     // The request.
-    var head = RequestHead()
+    @exclusivity(unchecked) var head = RequestHead()
     /// Where the head's bytes are: in the ring's buffer they came in, or in `headCopy`.
-    var headBytes: UnsafeBufferPointer<UInt8> = .init(start: nil, count: 0)
-    private var headCopy: UnsafeMutablePointer<UInt8>?
-    private var headCopyCapacity = 0
-    var target: RouteTarget?
-    var prefixPathByteCount = 0
-    var requestNumber: UInt32 = 0
-    var connectionNumber: UInt64 = 0
-    var connectionStartedAt: Int64 = 0
-    var headStartedAt: Int64 = 0
-    var headEndedAt: Int64 = 0
-    var queuedAt: Int64 = 0
-    var deliveredAt: Int64 = 0
-    var overrides: RequestOverrides?
+    @exclusivity(unchecked) var headBytes: UnsafeBufferPointer<UInt8> = .init(start: nil, count: 0)
+    @exclusivity(unchecked) private var headCopy: UnsafeMutablePointer<UInt8>?
+    @exclusivity(unchecked) private var headCopyCapacity = 0
+    @exclusivity(unchecked) var target: RouteTarget?
+    @exclusivity(unchecked) private(set) var consumer: (any RequestConsumer)?
+    @exclusivity(unchecked) var prefixPathByteCount = 0
+    @exclusivity(unchecked) var requestNumber: UInt32 = 0
+    @exclusivity(unchecked) var connectionNumber: UInt64 = 0
+    @exclusivity(unchecked) var connectionStartedAt: Int64 = 0
+    @exclusivity(unchecked) var headStartedAt: Int64 = 0
+    @exclusivity(unchecked) var headEndedAt: Int64 = 0
+    @exclusivity(unchecked) var queuedAt: Int64 = 0
+    @exclusivity(unchecked) var deliveredAt: Int64 = 0
+    @exclusivity(unchecked) var overrides: RequestOverrides?
 
     // The request's content.
-    var contentFraming = ContentFraming.none
-    var contentRemaining: Int64 = 0
-    var contentRead: Int64 = 0
+    @exclusivity(unchecked) var contentFraming = ContentFraming.none
+    @exclusivity(unchecked) var contentRemaining: Int64 = 0
+    @exclusivity(unchecked) var contentRead: Int64 = 0
     /// What of `contentRead` the handler had; the rest was thrown away after it.
-    var contentReadByHandler: Int64 = 0
-    var isContentAtEnd = true
-    var hasReadContent = false
-    var hasSentContinue = false
-    var chunkedDecoder: ChunkedDecoder?
-    var contentError: Refusal?
-    var contentLimit: Int64 = -1
-    var minContentBytesPerSecond = 0
-    var contentWaiter: LoopWaiter?
+    @exclusivity(unchecked) var contentReadByHandler: Int64 = 0
+    @exclusivity(unchecked) var isContentAtEnd = true
+    @exclusivity(unchecked) var hasReadContent = false
+    @exclusivity(unchecked) var hasSentContinue = false
+    @exclusivity(unchecked) var chunkedDecoder: ChunkedDecoder?
+    @exclusivity(unchecked) var contentError: Refusal?
+    @exclusivity(unchecked) var contentLimit: Int64 = -1
+    @exclusivity(unchecked) var minContentBytesPerSecond = 0
+    @exclusivity(unchecked) var contentWaiter: LoopWaiter?
 
     // The response.
-    var status: UInt16 = 200
-    var reason: String?
-    var responseFields = FieldSection()
-    var trailerFields: FieldSection?
-    var hasStartedResponse = false
-    var isCommitted = false
-    var isComplete = false
-    var isHandlerDone = false
-    var framing = Framing.undecided
-    var declaredLength: Int64 = -1
-    var writtenLength: Int64 = 0
-    var body = OutputBuffer(capacity: 0)
-    var persists = true
-    var closeRequested = false
-    var policy = HTTPResponseCachePolicy.automatic
-    var cacheBlockers: CacheRequestBlockers = []
-    var cacheGeneration: UInt64 = 0
-    var startingActions: [() throws -> Void] = []
-    var completedActions: [() -> Void] = []
-    var abortedActions: [() -> Void] = []
-    var outputWaiter: LoopWaiter?
-    var allowsSynchronousIO = false
-    var identifier: String?
-    var duplex: UpgradedStream?
+    @exclusivity(unchecked) var status: UInt16 = 200
+    @exclusivity(unchecked) var reason: String?
+    @exclusivity(unchecked) var responseFields = FieldSection()
+    @exclusivity(unchecked) var trailerFields: FieldSection?
+    @exclusivity(unchecked) var hasStartedResponse = false
+    @exclusivity(unchecked) var isCommitted = false
+    @exclusivity(unchecked) var isComplete = false
+    @exclusivity(unchecked) var isHandlerDone = false
+    @exclusivity(unchecked) var framing = Framing.undecided
+    @exclusivity(unchecked) var declaredLength: Int64 = -1
+    @exclusivity(unchecked) var writtenLength: Int64 = 0
+    @exclusivity(unchecked) var body = OutputBuffer(capacity: 0)
+    @exclusivity(unchecked) var persists = true
+    @exclusivity(unchecked) var closeRequested = false
+    @exclusivity(unchecked) var policy = HTTPResponseCachePolicy.automatic
+    @exclusivity(unchecked) var cacheBlockers: CacheRequestBlockers = []
+    @exclusivity(unchecked) var cacheGeneration: UInt64 = 0
+    @exclusivity(unchecked) var startingActions: [() throws -> Void] = []
+    @exclusivity(unchecked) var completedActions: [() -> Void] = []
+    @exclusivity(unchecked) var abortedActions: [() -> Void] = []
+    @exclusivity(unchecked) var outputWaiter: LoopWaiter?
+    @exclusivity(unchecked) var allowsSynchronousIO = false
+    @exclusivity(unchecked) var identifier: String?
+    @exclusivity(unchecked) var duplex: UpgradedStream?
 
-    init(loop: EngineLoop) { self.loop = loop }
+    init(loop: EngineLoop) {
+        self.loop = loop
+        features.use(defaults: self)
+        features.reset(to: self)
+    }
 
     deinit { headCopy?.deallocate() }
 
@@ -117,8 +122,7 @@ public final class Exchange {
 
     /// Begins a request whose head stands in the loop's scratch.
     func begin(driver: HTTP1Driver, target: RouteTarget, prefixPathByteCount: Int, headBytes: UnsafeBufferPointer<UInt8>) {
-        if features.request == nil { features = FeatureCollection(defaults: self) }
-        if features.revision != 0 || features.request == nil { features.reset(to: self) }
+        if features.revision != 0 { features.reset(to: self) }
         self.driver = driver
         self.target = target
         self.prefixPathByteCount = prefixPathByteCount
@@ -163,7 +167,8 @@ public final class Exchange {
     func stopWaiting() { driver?.exchangeDelivered() }
 
     /// The application has it now.
-    func delivered() {
+    func delivered(to consumer: any RequestConsumer) {
+        self.consumer = consumer
         stage = .running
         isHeldByHandler = true
         deliveredAt = loop.ring.now.nanoseconds
@@ -281,7 +286,7 @@ public final class Exchange {
         status = 200
         reason = nil
         responseFields.removeAll()
-        trailerFields = nil
+        if trailerFields != nil { trailerFields = nil }
         hasStartedResponse = false
         isCommitted = false
         framing = .undecided
@@ -318,25 +323,34 @@ public final class Exchange {
 
 /// What an application wrote over the request's properties.
 final class RequestOverrides {
-    var method: String?
-    var scheme: String?
-    var pathBase: String?
-    var path: String?
-    var queryString: String?
-    var rawTarget: String?
-    var authority: String?
-    var protocolVersion: String?
-    var headers: FieldSection?
-    var connectionID: String?
-    var remoteAddress: String?
-    var remotePort: Int?
-    var localAddress: String?
-    var localPort: Int?
+    @exclusivity(unchecked) var method: String?
+    @exclusivity(unchecked) var scheme: String?
+    @exclusivity(unchecked) var pathBase: String?
+    @exclusivity(unchecked) var path: String?
+    @exclusivity(unchecked) var queryString: String?
+    @exclusivity(unchecked) var rawTarget: String?
+    @exclusivity(unchecked) var authority: String?
+    @exclusivity(unchecked) var protocolVersion: String?
+    @exclusivity(unchecked) var headers: FieldSection?
+    @exclusivity(unchecked) var connectionID: String?
+    @exclusivity(unchecked) var remoteAddress: String?
+    @exclusivity(unchecked) var remotePort: Int?
+    @exclusivity(unchecked) var localAddress: String?
+    @exclusivity(unchecked) var localPort: Int?
 }
 
 /// Text of field values: UTF-8 where it is valid, else ISO-8859-1, so that no byte is lost.
 enum FieldText {
+    @inline(__always)
     static func decode(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+        var all: UInt8 = 0
+        for byte in bytes { all |= byte }
+        // ASCII, as nearly always, needs no second look.
+        return all < 0x80 ? String(decoding: bytes, as: UTF8.self) : decodeOther(bytes)
+    }
+
+    @inline(never)
+    private static func decodeOther(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
         if let text = String(validating: bytes, as: UTF8.self) { return text }
         return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
     }

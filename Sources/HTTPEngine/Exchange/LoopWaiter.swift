@@ -6,8 +6,8 @@ import IORing
 ///
 /// Resumed exactly once: by what it waits for, by the end of the connection, or by its task's cancellation.
 final class LoopWaiter {
-    private var continuation: UnsafeContinuation<Void, Never>?
-    private var isResumed = false
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) private var isResumed = false
 
     func resume() {
         isResumed = true

@@ -8,20 +8,20 @@ import IORing
 /// request costs neither a task of its own nor, while handlers do not wait, a suspension. When a handler does
 /// wait, its worker waits with it and another takes what is ready.
 final class WorkerPool {
-    unowned(unsafe) var loop: EngineLoop!
-    private var ready: ContiguousArray<(exchange: Exchange, consumer: any RequestConsumer)?> = []
-    private var readyStart = 0
-    private var idle: ContiguousArray<Worker> = []
-    private var isWakePending = false
+    @exclusivity(unchecked) unowned(unsafe) var loop: EngineLoop!
+    @exclusivity(unchecked) private var ready: ContiguousArray<Exchange?> = []
+    @exclusivity(unchecked) private var readyStart = 0
+    @exclusivity(unchecked) private var idle: ContiguousArray<Worker> = []
+    @exclusivity(unchecked) private var isWakePending = false
 
     static let idleMax = 256
 
     /// Has a worker answer an exchange.
     func start(_ exchange: Exchange, _ consumer: any RequestConsumer, scheduling: HandlerScheduling) {
-        exchange.delivered()
+        exchange.delivered(to: consumer)
         switch scheduling {
         case .loop:
-            ready.append((exchange, consumer))
+            ready.append(exchange)
             if !isWakePending { wake() }
         case .concurrent:
             startConcurrently(exchange, consumer)
@@ -43,7 +43,8 @@ final class WorkerPool {
     }
 
     /// The next exchange to answer, for a worker that runs.
-    fileprivate func next() -> (exchange: Exchange, consumer: any RequestConsumer)? {
+    @inline(__always)
+    fileprivate func next() -> Exchange? {
         isWakePending = false
         guard readyStart < ready.count else {
             if readyStart > 0 {
@@ -52,10 +53,9 @@ final class WorkerPool {
             }
             return nil
         }
-        let item = ready[readyStart]
-        ready[readyStart] = nil
+        let exchange = ready[readyStart].take()
         readyStart += 1
-        return item
+        return exchange
     }
 
     /// Puts a worker to sleep; `false` when enough sleep already.
@@ -86,10 +86,10 @@ final class WorkerPool {
 /// One task of a pool. Loop-affine.
 final class Worker {
     private unowned(unsafe) let pool: WorkerPool
-    private var task: Task<Void, Never>?
-    private var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) private var task: Task<Void, Never>?
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
     /// Whether the task was cancelled for a request whose client went; it ends after that one.
-    private var isSpent = false
+    @exclusivity(unchecked) private var isSpent = false
 
     fileprivate init(pool: WorkerPool) { self.pool = pool }
 
@@ -113,13 +113,13 @@ final class Worker {
 
     private func run() async {
         while !isSpent {
-            guard let (exchange, consumer) = pool.next() else {
+            guard let exchange = pool.next() else {
                 guard pool.park(self) else { return }
                 await withUnsafeContinuation { continuation = $0 }
                 continue
             }
             exchange.worker = self
-            await consumer.consume(exchange)
+            await exchange.consumer?.consume(exchange)
             exchange.worker = nil
             pool.loop.handlerEnded(exchange)
             exchange.handlerReleased()

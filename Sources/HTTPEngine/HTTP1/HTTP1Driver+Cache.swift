@@ -52,6 +52,7 @@ extension HTTP1Driver {
         _ target: RouteTarget,
         _ blockers: CacheRequestBlockers
     ) -> Bool {
+        guard !loop.reader.isEmpty else { return false }
         assignCacheKey(loop.scratchHead, headBytes)
         let now = loop.ring.now.nanoseconds
         // SAFETY: the head's bytes stay where they are during this call.
@@ -129,8 +130,10 @@ extension HTTP1Driver {
         let start = Int(head.path.start)
         let end = head.hasQuery ? head.query.end : head.path.end
         let target = head.path.isEmpty && !head.hasQuery ? headBytes[0..<0] : headBytes[(head.path.isEmpty ? end - Int(head.query.count) - 1 : start)..<end]
-        var address: [UInt8] = []
-        if loop.routes.snapshot.hasAddressBoundPrefixes { address = Array(connection.localAddress.host.utf8) }
+        var address = connection.listener.cacheAddress
+        if address.isEmpty, loop.routes.snapshot.hasAddressBoundPrefixes {
+            address = Array(connection.localAddress.host.utf8)
+        }
         // SAFETY: the head's bytes stay where they are during this call.
         _ = loop.cacheKey.assign(
             isSecure: endpoint.scheme == .https,
@@ -143,7 +146,8 @@ extension HTTP1Driver {
 
     /// Stores a response that is about to leave whole, if the rules let it.
     func storeInCache(_ exchange: Exchange) {
-        guard loop.options.responseCaching, exchange.cacheBlockers.mayStore, let target = exchange.target else { return }
+        guard loop.options.responseCaching, exchange.cacheBlockers.mayStore, exchange.policy != .disabled,
+            let target = exchange.target else { return }
         let policy = CachePolicy(exchange.policy)
         let candidate = CacheCandidate(
             status: exchange.status,

@@ -29,16 +29,16 @@ final class HTTP1Driver: ProtocolDriver {
 
     unowned(unsafe) let connection: Connection
     unowned(unsafe) let loop: EngineLoop
-    private(set) var phase = Phase.idle
-    private var isProcessing = false
-    private(set) var exchange: Exchange?
-    private var requestCount: UInt32 = 0
-    private var headStartedAt: Int64 = 0
-    private var isFirstHead = true
-    private var parsedByteCount = 0
-    private var contentWindowStart: Int64 = 0
-    private var contentWindowBytes: UInt64 = 0
-    private var isWaitingForContent = false
+    @exclusivity(unchecked) private(set) var phase = Phase.idle
+    @exclusivity(unchecked) private var isProcessing = false
+    @exclusivity(unchecked) private(set) var exchange: Exchange?
+    @exclusivity(unchecked) private var requestCount: UInt32 = 0
+    @exclusivity(unchecked) private var headStartedAt: Int64 = 0
+    @exclusivity(unchecked) private var isFirstHead = true
+    @exclusivity(unchecked) private var parsedByteCount = 0
+    @exclusivity(unchecked) private var contentWindowStart: Int64 = 0
+    @exclusivity(unchecked) private var contentWindowBytes: UInt64 = 0
+    @exclusivity(unchecked) private var isWaitingForContent = false
 
     init(connection: Connection) {
         self.connection = connection
@@ -235,22 +235,22 @@ final class HTTP1Driver: ProtocolDriver {
     }
 
     private func findRoute(_ headBytes: UnsafeBufferPointer<UInt8>) -> RouteResult {
-        let head = loop.scratchHead
-        let endpoint = connection.listener.endpoint
-        let host = UnsafeBufferPointer(rebasing: headBytes[head.host.range])
+        let path = loop.scratchHead.path
+        let listener = connection.listener
+        let host = UnsafeBufferPointer(rebasing: headBytes[loop.scratchHead.host.range])
         func lookup(_ path: Span<UInt8>) -> RouteResult {
             loop.routes.snapshot.lookup(
-                scheme: endpoint.scheme,
-                port: endpoint.port,
-                localAddress: endpoint.address ?? connection.localAddress.literal,
+                scheme: listener.endpoint.scheme,
+                port: listener.endpoint.port,
+                localAddress: listener.endpoint.address ?? connection.localAddress.literal,
                 host: Span(_unsafeElements: host),
                 path: path
             )
         }
         // SAFETY: the head's bytes stay where they are during this call.
-        let raw = UnsafeBufferPointer(rebasing: headBytes[head.path.range])
-        if head.path.isEmpty { return lookup(HTTP1Driver.rootPath.span) }
-        guard head.pathNeedsDecoding else { return lookup(Span(_unsafeElements: raw)) }
+        let raw = UnsafeBufferPointer(rebasing: headBytes[path.range])
+        if path.isEmpty { return lookup(HTTP1Driver.rootPath.span) }
+        guard loop.scratchHead.pathNeedsDecoding else { return lookup(Span(_unsafeElements: raw)) }
         guard let decoded = try? RequestPath.decode(Span(_unsafeElements: raw)) else { return .pathUnknown }
         return lookup(RequestPath.routingForm(decoded.span).span)
     }

@@ -24,28 +24,28 @@ final class EngineLoop: LoopDelegate {
     let headerWait: Int64
     let idleTimeout: Int64
 
-    private(set) var routes: Routes
-    private var listeners: [LoopListener?] = []
-    private var connections: ContiguousArray<Connection> = []
-    private var freeSlots: ContiguousArray<UInt32> = []
-    private var touched: ContiguousArray<Unmanaged<Connection>> = []
-    private var touchedSpare: ContiguousArray<Unmanaged<Connection>> = []
-    private(set) var openCount = 0
-    private(set) var isDraining = false
-    private var acceptRetryAt: Int64 = 0
-    private var connectionNumber: UInt64
+    @exclusivity(unchecked) private(set) var routes: Routes
+    @exclusivity(unchecked) private var listeners: [LoopListener?] = []
+    @exclusivity(unchecked) private var connections: ContiguousArray<Connection> = []
+    @exclusivity(unchecked) private var freeSlots: ContiguousArray<UInt32> = []
+    @exclusivity(unchecked) private var touched: ContiguousArray<Unmanaged<Connection>> = []
+    @exclusivity(unchecked) private var touchedSpare: ContiguousArray<Unmanaged<Connection>> = []
+    @exclusivity(unchecked) private(set) var openCount = 0
+    @exclusivity(unchecked) private(set) var isDraining = false
+    @exclusivity(unchecked) private var scavengeAt: Int64 = 0
+    @exclusivity(unchecked) private var connectionNumber: UInt64
 
     /// The head being parsed; swapped with that of the exchange it becomes.
-    var scratchHead = RequestHead()
-    var reader: ResponseCacheReader
-    var memo: HeadMemo
-    var cacheKey = CacheKey()
-    var responseLines: CommonResponseLines
+    @exclusivity(unchecked) var scratchHead = RequestHead()
+    @exclusivity(unchecked) var reader: ResponseCacheReader
+    @exclusivity(unchecked) var memo: HeadMemo
+    @exclusivity(unchecked) var cacheKey = CacheKey()
+    @exclusivity(unchecked) var responseLines: CommonResponseLines
 
     let workers: WorkerPool
-    private var spareExchanges: ContiguousArray<Exchange> = []
-    private var waiting: [Exchange] = []
-    var fileReads: [UnsafeContinuation<Int32, Never>?] = []
+    @exclusivity(unchecked) private var spareExchanges: ContiguousArray<Exchange> = []
+    @exclusivity(unchecked) private var waiting: [Exchange] = []
+    @exclusivity(unchecked) var fileReads: [UnsafeContinuation<Int32, Never>?] = []
 
     init(ring: Loop, index: Int, engine: Engine, counters: LoopCounters, routes: Routes, log: LogRing?) {
         self.ring = ring
@@ -102,8 +102,15 @@ final class EngineLoop: LoopDelegate {
     }
 
     func tick(_ now: MonotonicTime) {
+        // What was removed from the cache is let go here, on a loop that has no other reason to look.
+        reader.refresh()
         memo.sweep(now: now.nanoseconds)
+        guard index == 0, now.nanoseconds >= scavengeAt else { return }
+        scavengeAt = now.adding(nanoseconds: EngineLoop.scavengeInterval).nanoseconds
+        engine.cache.scavenge(now: now.nanoseconds)
     }
+
+    private static let scavengeInterval: Int64 = 12_000_000_000
 
     /// The iteration ends: what was produced leaves, what was received and not consumed is moved to memory.
     func flush() {

@@ -15,6 +15,9 @@ struct ListenerEndpoint: Sendable, Hashable {
     let isUnixSocket: Bool
     /// The address as text, for logs and listings.
     let text: String
+    /// What sets stored responses of this address apart from those of others on the same port: nothing, where
+    /// the socket is bound to no address in particular.
+    var cacheAddress: [UInt8] { address == nil ? [] : Array(text.utf8) }
 }
 
 /// One loop's socket for an endpoint. Loop-affine.
@@ -31,6 +34,7 @@ final class LoopListener {
     let endpoint: ListenerEndpoint
     let listener: Listener
     let index: UInt32
+    let cacheAddress: [UInt8]
     var state = State.off
     /// Whether a place under the connection limit is held for the accept that is armed.
     var holdsPlace = false
@@ -40,6 +44,7 @@ final class LoopListener {
     init(endpoint: ListenerEndpoint, listener: Listener, index: UInt32) {
         self.endpoint = endpoint
         self.listener = listener
+        cacheAddress = endpoint.cacheAddress
         self.index = index
     }
 }
