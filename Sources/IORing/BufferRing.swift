@@ -101,15 +101,15 @@ struct BufferRing {
         lentCount &+= 1
     }
 
-    /// The first `byteCount` bytes of a buffer that the delegate holds.
+    /// The first `byteCount` bytes of a buffer that the delegate holds; none for the result of a failure.
     @inline(__always)
     func contents(of identifier: UInt16, byteCount: Int) -> UnsafeRawBufferPointer {
         precondition(
-            Int(identifier) < count && lent[Int(identifier)] && byteCount >= 0
-                && byteCount <= bufferByteCount,
+            Int(identifier) < count && lent[Int(identifier)] && byteCount <= bufferByteCount,
             "the bytes of a receive buffer were asked for that the delegate does not hold"
         )
-        return UnsafeRawBufferPointer(start: bytes + Int(identifier) &* bufferByteCount, count: byteCount)
+        let start = bytes + Int(identifier) &* bufferByteCount
+        return UnsafeRawBufferPointer(start: start, count: max(0, byteCount))
     }
 
     /// Puts a buffer back; the kernel sees it after `publish`.

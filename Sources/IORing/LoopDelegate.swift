@@ -28,6 +28,9 @@ public protocol LoopDelegate: AnyObject {
     func stopping()
 
     /// The last call of all: nothing is in flight and no job is left; the loop's thread is about to end.
+    ///
+    /// Descriptors may still be closed, but nothing that is begun now is told to complete. After two seconds the
+    /// loop ends in any case: look at `Loop.operationsInFlight` before memory given to the kernel is freed.
     func stopped()
 }
 

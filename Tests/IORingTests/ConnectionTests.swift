@@ -320,6 +320,30 @@ struct ConnectionTests {
         connected.harness.end()
     }
 
+    @Test(
+        "While the loop ends its delegate sees the receive cancelled, and may close the socket with its last call"
+    )
+    func closeWithTheLastCall() async throws {
+        let connected = try await Connected()
+        await connected.receive()
+        let socket = connected.socket
+        let log = Shared<[String]>([])
+        await connected.harness.run { loop, recorder in
+            recorder.onStopping = { log.update { $0.append("stopping") } }
+            recorder.intercept = { completion in
+                log.update { $0.append("cancelled \(completion.isCancelled)") }
+                return true
+            }
+            recorder.onStopped = {
+                log.update { $0.append("stopped") }
+                loop.close(socket, token: nil)
+            }
+        }
+        connected.harness.end()
+        #expect(log.value == ["stopping", "cancelled true", "stopped"])
+        #expect(connected.client.isAtEnd())
+    }
+
     @Test("A late completion is known by its generation, and its buffer still counts until it is returned")
     func staleGeneration() async throws {
         let connected = try await Connected()

@@ -15,6 +15,7 @@ final class Recorder: LoopDelegate {
     var intercept: ((Completion) -> Bool)?
     var onTimer: ((UInt32) -> Void)?
     var onStopping: (() -> Void)?
+    var onStopped: (() -> Void)?
     private let onEnd: @Sendable () -> Void
 
     init(onEnd: @escaping @Sendable () -> Void = {}) {
@@ -57,6 +58,7 @@ final class Recorder: LoopDelegate {
 
     func stopped() {
         calls.append("stopped")
+        onStopped?()
     }
 
     /// Gives the oldest completion of `kind` that was not asked for, now or when it comes.
