@@ -27,6 +27,7 @@ public final class HTTPRingServer: HTTPServer {
     private let serverAddresses: ServerAddresses
     private let logger: Logger
     private let state = Mutex(State.new)
+    private let metricsTask = Mutex<Task<Void, Never>?>(nil)
 
     private enum State { case new, started, stopped }
 
@@ -71,6 +72,9 @@ public final class HTTPRingServer: HTTPServer {
 
     private static func log(_ event: EngineEvent, _ logger: Logger) {
         switch event {
+        case .handlerFailed(let error as BadHTTPRequestError, let request):
+            // The peer's fault, and it has been told.
+            logger.debug("a request was refused", metadata: ["request": "\(request)", "error": "\(error)"])
         case .handlerFailed(let error, let request):
             logger.error("the handler of a request failed", metadata: ["request": "\(request)", "error": "\(error)"])
         case .acceptPaused(let endpoint, let errno):
@@ -115,7 +119,21 @@ public final class HTTPRingServer: HTTPServer {
             await engine.stop(within: .zero)
             throw error
         }
+        startMetrics()
         logger.debug("serving", metadata: ["prefixes": "\(serverAddresses.addresses)"])
+    }
+
+    private func startMetrics() {
+        guard let interval = options.metricsInterval else { return }
+        let task = Task.detached { [weak self] in
+            var metrics = ServerMetrics()
+            while !Task.isCancelled {
+                guard let statistics = self?.engine.statistics else { return }
+                metrics.report(statistics)
+                try? await Task.sleep(for: interval)
+            }
+        }
+        metricsTask.withLock { $0 = task }
     }
 
     private func listen(_ endpoint: HTTPRingEndpoint) throws {
@@ -139,6 +157,7 @@ public final class HTTPRingServer: HTTPServer {
         }
         guard isStarted else { return }
         await engine.stop(within: deadline)
+        metricsTask.withLock { $0.take() }?.cancel()
     }
 
     // MARK: Prefixes while running

@@ -43,6 +43,8 @@ public struct HTTPRingServerOptions: Sendable {
     public var http503Verbosity = Verbosity503.limited
     /// How long requests in progress may take once the server stops. Default 30 s.
     public var shutdownTimeout: Duration = .seconds(30)
+    /// How often the process's swift-metrics backend is told of the server's counters; `nil`: never.
+    public var metricsInterval: Duration?
     /// Where the error log (HTTPERR format) goes; `nil` writes none.
     public var errorLog: LogSink?
     /// Where the access log goes; `nil` writes none.

@@ -21,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -384,6 +385,12 @@ static inline ssize_t hr_read_cached(int fd, void *_Nonnull bytes, size_t count,
 static inline int hr_usable_processors(unsigned char *_Nonnull bits, size_t count) {
     long result = syscall(SYS_sched_getaffinity, 0, count, bits);
     return result < 0 ? -errno : (int)result;
+}
+
+// Sends part of a file from the page cache (sendfile(2)); does not move the file's own offset.
+static inline ssize_t hr_send_file(int socket, int fd, int64_t offset, size_t count) {
+    off_t position = (off_t)offset;
+    return sendfile(socket, fd, &position, count);
 }
 
 #endif

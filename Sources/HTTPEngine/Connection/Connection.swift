@@ -453,6 +453,33 @@ final class Connection {
         }
     }
 
+    /// Sends the output at once instead of with the iteration's other work, if nothing is before it.
+    ///
+    /// - Returns: whether all of it has gone.
+    func sendOutputNow() -> Bool {
+        guard inFlight == nil, queued.isEmpty, state == .open else { return false }
+        guard output.count > 0 else { return true }
+        let sent = output.withUnsafeBytes { Socket.sendNow(socket, $0) }
+        guard sent > 0 else { return false }
+        countSent(sent)
+        output.removeFirst(sent)
+        return output.count == 0
+    }
+
+    /// Sends part of a file from the page cache, after all output has gone.
+    ///
+    /// - Returns: bytes sent, or a negative errno.
+    func sendFileNow(_ descriptor: Int32, offset: Int64, byteCount: Int) -> Int {
+        let sent = Socket.sendFile(socket, from: descriptor, offset: offset, byteCount: byteCount)
+        if sent > 0 { countSent(sent) }
+        return sent
+    }
+
+    private func countSent(_ byteCount: Int) {
+        bytesSent &+= UInt64(byteCount)
+        loop.counters.bytesSent.count(UInt64(byteCount))
+    }
+
     private func submit(_ segment: OutputSegment) {
         let bytes = segment.bytes
         inFlightByteCount = bytes.count
@@ -473,10 +500,7 @@ final class Connection {
         inFlight = nil
         inFlightByteCount = 0
         segment.release(to: loop.blocks)
-        if completion.result > 0 {
-            bytesSent &+= UInt64(completion.result)
-            loop.counters.bytesSent.count(UInt64(completion.result))
-        }
+        if completion.result > 0 { countSent(Int(completion.result)) }
         guard state != .closing else {
             finishIfQuiet()
             return

@@ -38,8 +38,11 @@ extension Exchange: HTTPSendFileFeature {
         var offset = offset
         var remaining = byteCount
         while remaining > 0, driver != nil {
-            let wanted = Int(min(remaining, Int64(Exchange.filePieceByteCount)))
-            let count = try await readPiece(descriptor, offset, wanted)
+            var count = sendDirectly(descriptor, offset, remaining)
+            if count == 0 {
+                let wanted = Int(min(remaining, Int64(Exchange.filePieceByteCount)))
+                count = try await readPiece(descriptor, offset, wanted)
+            }
             guard count > 0 else {
                 // The file became shorter under us: only the end of the connection can say so.
                 abort()
@@ -52,6 +55,20 @@ extension Exchange: HTTPSendFileFeature {
     }
 
     static let filePieceByteCount = 128 << 10
+
+    /// Files from this size on go from the page cache to the socket without a copy; below it one send of head
+    /// and content together is cheaper.
+    static let directFileByteCountMin: Int64 = 32 << 10
+
+    /// Sends from the page cache to the socket, as far as the socket takes it at once; 0 where that can't be.
+    private func sendDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
+        guard byteCount >= Exchange.directFileByteCountMin, framing == .fixed, let connection = driver?.connection else {
+            return 0
+        }
+        let wanted = Int(min(byteCount, 1 << 30))
+        guard CachedFile.isCached(descriptor, at: offset), connection.sendOutputNow() else { return 0 }
+        return max(0, connection.sendFileNow(descriptor, offset: offset, byteCount: wanted))
+    }
 
     /// Counts the file's bytes into the response and commits the head; `false` when none are to be sent.
     private func beginFile(_ byteCount: Int64) throws -> Bool {

@@ -202,8 +202,7 @@ final class HTTP1Driver: ProtocolDriver {
         connection.setPhaseDeadline(0)
         let route = findRoute(headBytes)
         guard case .registration(let index, let pathByteCount) = route, let target = loop.routes.targets[Int(index)] else {
-            refuse(HTTP1Driver.refusal(for: route))
-            return false
+            return refuseRoute(HTTP1Driver.refusal(for: route), headBytes)
         }
         // SAFETY: the head's bytes stay where they are during this call.
         let blockers = CacheRequestBlockers(loop.scratchHead, bytes: Span(_unsafeElements: headBytes))
@@ -441,13 +440,31 @@ final class HTTP1Driver: ProtocolDriver {
         }
     }
 
+    /// Answers a request nobody has a prefix for; the connection goes on where the table lets it.
+    ///
+    /// - Returns: whether the next request can be looked at.
+    private func refuseRoute(_ refusal: Refusal, _ headBytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        let row = refusal.row
+        guard row.fate == .keep, !loop.scratchHead.hasContent, loop.scratchHead.keepAlive, !loop.isDraining else {
+            refuse(refusal)
+            return false
+        }
+        loop.counters.refusals.count()
+        loop.logRefusal(refusal, connection, head: nil)
+        writeRefusal(row, explains: false, hidesBody: loop.scratchHead.method == .head, closes: false)
+        connection.consume(headBytes.count)
+        connection.touch()
+        becomeIdle()
+        return true
+    }
+
     private func endExchange() {
         guard let exchange else { return }
         self.exchange = nil
         exchange.abortedByConnection()
     }
 
-    private func writeRefusal(_ row: Refusal.Row, explains: Bool, hidesBody: Bool) {
+    private func writeRefusal(_ row: Refusal.Row, explains: Bool, hidesBody: Bool, closes: Bool = true) {
         var body = OutputBuffer(capacity: 256)
         if explains { body.append(row.detail) } else { body.append(ReasonPhrase.standard(for: row.status)) }
         body.append("\n" as StaticString)
@@ -455,7 +472,7 @@ final class HTTP1Driver: ProtocolDriver {
         connection.output.appendStatusLine(status: row.status, reason: nil)
         connection.output.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: " as StaticString)
         connection.output.append(decimal: body.count)
-        connection.output.append("\r\nConnection: close\r\n" as StaticString)
+        connection.output.append((closes ? "\r\nConnection: close\r\n" : "\r\n") as StaticString)
         connection.output.append(loop.commonLines())
         connection.output.append("\r\n" as StaticString)
         if !hidesBody { body.withUnsafeBytes { connection.output.append($0) } }
