@@ -7,6 +7,7 @@ internal import Synchronization
 /// A listening socket: closed exactly once, by `close()` or when nobody holds it any more.
 ///
 /// Any thread. Connections it accepts inherit its options, so nothing has to be set on them.
+/// Who uses the descriptor holds the listener too: optimised code lets go of it after its last use by name.
 public final class Listener: Sendable {
     /// What a listener is made with.
     public struct Options: Sendable {
