@@ -314,10 +314,13 @@ public final class Exchange {
     func text(_ range: ByteRange) -> String { FieldText.decode(bytes(range)) }
 
     /// Runs a closure on the loop's thread, hopping there from another one.
-    func onLoop<Result: Sendable>(_ body: @escaping @Sendable (Exchange) async throws -> Result) async throws -> Result {
+    func onLoop<Result: Sendable>(
+        _ body: @escaping @concurrent @Sendable (Exchange) async throws -> Result
+    ) async throws -> Result {
         // SAFETY: the caller waits here, so the exchange is used by one thread at a time.
         nonisolated(unsafe) let exchange = self
-        return try await withTaskExecutorPreference(loop.ring) { try await body(exchange) }
+        // Only a concurrent function moves to the preferred executor; others stay where their caller is.
+        return try await withTaskExecutorPreference(loop.ring) { @concurrent in try await body(exchange) }
     }
 }
 
