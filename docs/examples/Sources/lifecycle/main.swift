@@ -5,7 +5,7 @@ import Logging
 import ServiceLifecycle
 
 let logger = Logger(label: "shop")
-let server = try HTTPRingServer(urlPrefixes: ["http://127.0.0.1:8082/"], logger: logger)
+let server = try HTTPRingServer(logger: logger)
 let service = server.service { context in
     try await context.response.write("Hello, World!")
 }
