@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// openat2(2), which glibc 2.36 has no function for and which Swift cannot call through variadic syscall(2).
+// Calls on files that Swift cannot make itself: openat2(2), which glibc 2.36 has no function for while syscall(2)
+// is variadic, and preadv2(2) with flags that need a macro.
 
 #ifndef HTTPRING_CFILES_H
 #define HTTPRING_CFILES_H
@@ -13,6 +14,7 @@
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 // O_PATH, which Glibc's Swift module leaves out (open(2); the same on every architecture Swift has for Linux).
@@ -24,6 +26,12 @@ static inline int hr_open_beneath(int directory, const char *_Nonnull path, uint
     struct open_how how = {.flags = flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     long result = syscall(SYS_openat2, directory, path, &how, sizeof(how));
     return result < 0 ? -errno : (int)result;
+}
+
+// Reads what lies in the page cache and waits for nothing: -1 with EAGAIN where that is nothing (Linux 4.14).
+static inline ssize_t hr_file_read_cached(int file, void *_Nonnull bytes, size_t count) {
+    struct iovec vector = {.iov_base = bytes, .iov_len = count};
+    return syscall(SYS_preadv2, file, &vector, 1UL, 0UL, 0UL, 8 /* RWF_NOWAIT */);
 }
 
 #endif

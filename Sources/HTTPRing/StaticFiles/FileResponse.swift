@@ -80,11 +80,8 @@ struct FileResponse {
     private func sendWhole() async throws {
         response.responseHeaders.append(contentsOf: file.fields)
         guard request.knownMethod != .head else { return }
-        if let content = file.content {
-            guard let body = context.features.responseBody else { return }
-            return try await body.write(content)
-        }
-        try await send(0..<file.byteCount)
+        guard let content = file.content else { return try await send(0..<file.byteCount) }
+        try await context.features.responseBody?.write(content)
     }
 
     private func sendRange(_ range: Range<Int64>) async throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CFiles
 import Glibc
 import HTTPWire
 
@@ -14,8 +15,10 @@ final class OpenFile: Sendable {
     /// All the fields of a 200 response.
     let fields: FieldSection
     let mediaType: String
-    /// The content of a small file.
+    /// The content, where it is not too long and was in the page cache.
     let content: [UInt8]?
+    /// How many bytes of content are held.
+    var contentByteCount: Int { content?.count ?? 0 }
     /// Monotonic nanoseconds when the facts were read.
     let readAt: Int64
 
@@ -67,11 +70,13 @@ final class OpenFile: Sendable {
         return EntityTag(opaque: text, isWeak: age < 1_000_000_000)
     }
 
-    /// The whole of a small file, or `nil` where it is not that long any more.
+    /// The whole of a file, or `nil` where it is not all in the page cache or not that long any more.
     private static func read(_ descriptor: Int32, _ byteCount: Int) -> [UInt8]? {
+        guard byteCount > 0 else { return [] }
         let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
             // The buffer has room for `byteCount` bytes, and the kernel fills no more.
-            count = max(0, pread(descriptor, buffer.baseAddress, byteCount, 0))
+            guard let start = buffer.baseAddress else { return }
+            count = max(0, hr_file_read_cached(descriptor, start, byteCount))
         }
         return bytes.count == byteCount ? bytes : nil
     }

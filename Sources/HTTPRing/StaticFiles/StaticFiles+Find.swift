@@ -41,7 +41,10 @@ extension StaticFiles {
             status: status,
             mediaType: MediaTypes.type(of: name, adding: options.mediaTypes),
             cacheControl: options.cacheControl,
-            contentByteCountMax: options.heldContentByteCountMax,
+            contentByteCountMax: min(
+                options.heldContentByteCountMax,
+                options.heldContentTotalByteCountMax / 2
+            ),
             readAt: now,
             unixNanoseconds: options.unixNanoseconds()
         )

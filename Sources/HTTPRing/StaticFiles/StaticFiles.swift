@@ -18,8 +18,10 @@ public struct StaticFilesOptions: Sendable {
     public var openFileCountMax = 1024
     /// How long an open file stands for its path, so that a change is seen at most so much later.
     public var openFileValid: Duration = .seconds(1)
-    /// The size up to which an open file's content is held, in bytes.
-    public var heldContentByteCountMax = 4096
+    /// The size up to which an open file's content is held, in bytes, so that it is sent without a read.
+    public var heldContentByteCountMax = 128 << 10
+    /// How many bytes of content are held at most, of all files together.
+    public var heldContentTotalByteCountMax = 16 << 20
     /// The monotonic clock that `openFileValid` is measured by, in nanoseconds.
     public var monotonicNanoseconds: @Sendable () -> Int64 = {
         StaticFilesOptions.read(CLOCK_MONOTONIC_COARSE)
@@ -57,8 +59,9 @@ public struct StaticFilesOptions: Sendable {
 /// **Semantics**: GET and HEAD with `Last-Modified`, `ETag`, conditions, `Range` and `If-Range`
 /// (RFC 9110 §13, §14). Other methods on a file get 405 with `Allow`.
 ///
-/// **Cost**: a file asked for within the last second costs a look-up; its content leaves from the page cache,
-/// a small one's from memory. Opening a file that is not in the kernel's caches blocks the calling thread.
+/// **Cost**: a file asked for within the last second costs a look-up; up to 128 KiB leave from memory by
+/// reference, more from the page cache. Opening a file whose directory entry the kernel does not have at hand
+/// blocks the calling thread; reading its content never does.
 ///
 /// Any thread; copies share their open files.
 public struct StaticFiles: Sendable {
@@ -92,7 +95,11 @@ public struct StaticFiles: Sendable {
         self.requestPath =
             requestPath.utf8.last == UInt8(ascii: "/") ? String(requestPath.dropLast()) : requestPath
         self.options = options
-        cache = OpenFileCache(entryCountMax: options.openFileCountMax, valid: options.openFileValid)
+        cache = OpenFileCache(
+            entryCountMax: options.openFileCountMax,
+            contentByteCountMax: options.heldContentTotalByteCountMax,
+            valid: options.openFileValid
+        )
     }
 
     /// Answers a request for a file.

@@ -140,6 +140,12 @@ struct OpenFileCacheTests {
         }
         #expect(files.cache.find("/0.txt", now: 0) != nil)
         #expect(files.cache.find("/1.txt", now: 0) == nil)
+        let small = try fixture.files { $0.heldContentTotalByteCountMax = 10 }
+        for index in 0..<40 {
+            _ = try small.find("/\(index).txt")
+            #expect(small.cache.contentByteCount <= 10)
+        }
+        #expect(small.cache.count < 12 && small.cache.find("/39.txt", now: 0) != nil)
         let none = try fixture.files { $0.openFileCountMax = 0 }
         _ = try none.find("/0.txt")
         #expect(none.cache.count == 0)
