@@ -36,7 +36,9 @@ final class HTTP1Driver: ProtocolDriver {
     @exclusivity(unchecked) private var headStartedAt: Int64 = 0
     @exclusivity(unchecked) private var isFirstHead = true
     @exclusivity(unchecked) private var parsedByteCount = 0
-    @exclusivity(unchecked) private var contentWindowStart: Int64 = 0
+    @exclusivity(unchecked) private var contentWaitStart: Int64 = 0
+    /// How long the handler has waited for content in the window that is being measured.
+    @exclusivity(unchecked) private var contentWindowWaited: Int64 = 0
     @exclusivity(unchecked) private var contentWindowBytes: UInt64 = 0
     @exclusivity(unchecked) private var isWaitingForContent = false
 
@@ -62,7 +64,9 @@ final class HTTP1Driver: ProtocolDriver {
 
     func peerFinished() {
         switch phase {
-        case .idle, .head: connection.close(reset: false)
+        case .idle, .head:
+            // Requests that wait for room in the output are answered first; what is under way leaves in any case.
+            if !isHeldByOutput { connection.closeAfterOutput(lingers: false) }
         case .exchange:
             if let waiter = exchange?.contentWaiter {
                 waiter.resume()
@@ -102,7 +106,7 @@ final class HTTP1Driver: ProtocolDriver {
 
     func beginDrain() {
         switch phase {
-        case .idle, .head: connection.close(reset: false)
+        case .idle, .head: connection.closeAfterOutput(lingers: false)
         case .upgraded: exchange?.closeRequested = true
         case .exchange, .draining, .ended: break
         }
@@ -112,7 +116,12 @@ final class HTTP1Driver: ProtocolDriver {
         switch phase {
         case .idle where isFirstHead, .head:
             loop.counters.timeouts.count()
+            // The scratch may hold another connection's head.
+            loop.scratchHead = RequestHead()
             refuse(.headTimeout)
+        case .idle where connection.unsentByteCount > 0:
+            // A slow reader is the minimum rate's business.
+            connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.idleTimeout)
         case .idle:
             loop.counters.timeouts.count()
             loop.logConnectionError(connection, .idleTimeout)
@@ -135,10 +144,8 @@ final class HTTP1Driver: ProtocolDriver {
             switch phase {
             case .idle, .head:
                 guard connection.inputCount > 0 else { return }
-                guard connection.unsentByteCount <= loop.options.limits.maxResponseBufferSize else {
-                    // The client does not take its responses; it gets no more until it does.
-                    return
-                }
+                // A client that does not take its responses gets no more until it does.
+                guard !isHeldByOutput else { return }
                 guard beginRequest() else { return }
             case .exchange:
                 exchange?.contentWaiter?.resume()
@@ -153,6 +160,11 @@ final class HTTP1Driver: ProtocolDriver {
                 return
             }
         }
+    }
+
+    /// Whether requests have arrived that are not looked at while so much output is unsent.
+    private var isHeldByOutput: Bool {
+        connection.inputCount > 0 && connection.unsentByteCount > loop.options.limits.maxResponseBufferSize
     }
 
     /// Looks at the next head.
@@ -174,6 +186,10 @@ final class HTTP1Driver: ProtocolDriver {
         case .complete(let byteCount):
             return headComplete(UnsafeBufferPointer(rebasing: input[..<byteCount]))
         case .incomplete:
+            if connection.isPeerFinished {
+                connection.closeAfterOutput(lingers: false)
+                return false
+            }
             parsedByteCount = input.count
             if phase == .idle {
                 phase = .head
@@ -200,6 +216,10 @@ final class HTTP1Driver: ProtocolDriver {
         isFirstHead = false
         parsedByteCount = 0
         connection.setPhaseDeadline(0)
+        guard loop.scratchHead.method != .connect else {
+            refuse(.connectNotSupported)
+            return false
+        }
         let route = findRoute(headBytes)
         guard case .registration(let index, let pathByteCount) = route, let target = loop.routes.targets[Int(index)] else {
             return refuseRoute(HTTP1Driver.refusal(for: route), headBytes)
@@ -225,6 +245,7 @@ final class HTTP1Driver: ProtocolDriver {
         exchange.minContentBytesPerSecond = target.group.timeouts.minRequestBodyBytesPerSecond
         if blockers.mayStore { exchange.cacheGeneration = loop.reader.store.flushGeneration }
         headStartedAt = 0
+        contentWindowWaited = 0
         self.exchange = exchange
         phase = .exchange
         connection.minSendBytesPerSecond = target.group.timeouts.minSendBytesPerSecond
@@ -280,22 +301,35 @@ final class HTTP1Driver: ProtocolDriver {
         guard let exchange else { return false }
         connection.resumeInput()
         isWaitingForContent = true
-        contentWindowStart = loop.ring.now.nanoseconds
-        contentWindowBytes = connection.bytesReceived
-        armContentDeadline(exchange)
-        return true
-    }
-
-    private func armContentDeadline(_ exchange: Exchange) {
+        contentWaitStart = loop.ring.now.nanoseconds
+        if contentWindowWaited == 0 { contentWindowBytes = connection.bytesReceived }
         var wait = exchange.timeouts.entityBody.saturatedNanoseconds
-        if exchange.minContentBytesPerSecond > 0 { wait = min(wait, Connection.rateWindow) }
-        connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ wait)
+        if exchange.minContentBytesPerSecond > 0 { wait = min(wait, Connection.rateWindow - contentWindowWaited) }
+        connection.setPhaseDeadline(contentWaitStart &+ max(0, wait))
+        return true
     }
 
     /// Stops the clock.
     func endContentWait() {
         isWaitingForContent = false
         connection.setPhaseDeadline(0)
+        contentWindowWaited &+= max(1, loop.ring.now.nanoseconds &- contentWaitStart)
+        if contentWindowWaited >= Connection.rateWindow, let exchange { checkContentRate(exchange) }
+    }
+
+    /// Judges the rate over the time the handler waited, once that fills a window; then begins another.
+    private func checkContentRate(_ exchange: Exchange) {
+        let arrived = Int64(clamping: connection.bytesReceived &- contentWindowBytes)
+        let needed = Int64(exchange.minContentBytesPerSecond) * (contentWindowWaited / 1_000_000_000)
+        contentWindowWaited = 0
+        if exchange.minContentBytesPerSecond > 0, arrived < needed { contentTooLate(exchange, .minimumReceiveRate) }
+    }
+
+    private func contentTooLate(_ exchange: Exchange, _ refusal: Refusal) {
+        loop.counters.timeouts.count()
+        loop.logRefusal(refusal, connection, head: exchange)
+        _ = exchange.contentRefused(refusal)
+        if exchange.isCommitted { connection.close(reset: true) }
     }
 
     private func exchangeDeadlineReached() {
@@ -312,27 +346,12 @@ final class HTTP1Driver: ProtocolDriver {
         }
     }
 
-    /// Whether enough content came in the window that has ended.
+    /// The handler has waited for content as long as it may, or for a whole window.
     private func contentDeadlineReached(_ exchange: Exchange) {
-        let now = loop.ring.now.nanoseconds
-        let arrived = Int64(connection.bytesReceived &- contentWindowBytes)
-        let seconds = max(1, (now - contentWindowStart) / 1_000_000_000)
-        let isTooLate = arrived == 0 && now - contentWindowStart >= exchange.timeouts.entityBody.saturatedNanoseconds
-        let isTooSlow = exchange.minContentBytesPerSecond > 0
-            && now - contentWindowStart >= Connection.rateWindow
-            && arrived < Int64(exchange.minContentBytesPerSecond) * seconds
-        guard isTooLate || isTooSlow else {
-            armContentDeadline(exchange)
-            return
-        }
-        loop.counters.timeouts.count()
-        _ = exchange.contentRefused(isTooLate ? .bodyTimeout : .minimumReceiveRate)
-        if exchange.isCommitted {
-            loop.logConnectionError(connection, .bodyTimeout)
-            connection.close(reset: true)
-        } else {
-            exchange.contentWaiter?.resume()
-        }
+        let waited = loop.ring.now.nanoseconds &- contentWaitStart
+        if waited >= exchange.timeouts.entityBody.saturatedNanoseconds { contentTooLate(exchange, .bodyTimeout) }
+        // The waiting read looks again: it finds the refusal, or ends this wait and begins the next.
+        exchange.contentWaiter?.resume()
     }
 
     /// The exchange's handler has returned and its response is in the output.
@@ -372,6 +391,7 @@ final class HTTP1Driver: ProtocolDriver {
     /// The next request may come, within the idle time-out.
     func becomeIdle() {
         phase = .idle
+        headStartedAt = 0
         if connection.isPeerFinished, connection.inputCount == 0 {
             connection.closeAfterOutput(lingers: false)
         } else if loop.isDraining {

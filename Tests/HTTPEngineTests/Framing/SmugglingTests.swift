@@ -12,7 +12,7 @@ enum SmugglingForms {
         form("CL.TE (RFC 9112 §6.1)", 400, "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
         form("TE.CL", 400, "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "5c\r\n"),
         form("TE.TE with a space", 400, "Transfer-Encoding : chunked\r\n", "0\r\n\r\n"),
-        form("TE xchunked", 501, "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
+        form("TE xchunked (RFC 9112 §6.3, item 4)", 400, "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n"),
         form("TE in a vertical tab", 400, "Transfer-Encoding: \u{0B}chunked\r\n", "0\r\n\r\n"),
         form("TE with a NUL", 400, "Transfer-Encoding: chunked\u{00}\r\n", "0\r\n\r\n"),
         form("TE folded", 400, "Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n"),
