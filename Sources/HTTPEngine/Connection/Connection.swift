@@ -87,6 +87,7 @@ final class Connection {
         generation &+= 1
         state = .open
         acceptedAt = loop.ring.now.nanoseconds
+        lingeredByteCount = 0
         wantsInput = true
         isPeerFinished = false
         lingersAfterOutput = false
@@ -235,9 +236,8 @@ final class Connection {
             } else {
                 loop.ring.returnBuffer(id)
             }
-        } else if completion.result <= 0 {
-            receiveEnded(completion)
         }
+        if completion.result <= 0 { receiveEnded(completion) }
         if receive == .off {
             if state == .closing {
                 finishIfQuiet()
@@ -257,6 +257,8 @@ final class Connection {
                 driver?.peerFinished()
             }
         } else if completion.isOutOfBuffers {
+            // Paused meanwhile: `resumeInput` arms it again.
+            guard wantsInput else { return }
             receive = .parked
             loop.ring.receiveWhenBuffersReturn(socket: socket, token: token(.receive))
         } else if !completion.isCancelled {
@@ -319,7 +321,7 @@ final class Connection {
         }
         touch()
         driver?.inputArrived()
-        if inputCount > loop.options.limits.maxRequestBufferSize { pauseInput() }
+        if inputCount > loop.inputCountMax { pauseInput() }
     }
 
     /// Makes the input stand in memory of our own with room for `spare` bytes more.
@@ -332,7 +334,8 @@ final class Connection {
             inputEnd = count
         }
         if ownedCapacity < count + spare {
-            if leasedBuffer < 0 { driver?.detachFromInput() }
+            // Also with a leased buffer: a head that was consumed may still stand in the memory that is freed here.
+            driver?.detachFromInput()
             let capacity = max(4096, (count + spare) * 2)
             let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
             if count > 0, let inputBase { memcpy(memory, inputBase + inputStart, count) }
@@ -384,6 +387,10 @@ final class Connection {
         guard wantsInput else { return }
         wantsInput = false
         guard receive == .armed || receive == .parked else { return }
+        if receive == .parked, loop.ring.cancelParked(token: token(.receive)) {
+            receive = .off
+            return
+        }
         receive = .cancelling
         loop.ring.cancel(token(.receive), token: token(.cancel))
     }
@@ -542,6 +549,8 @@ final class Connection {
     /// Sets the one deadline of the driver's phase; 0 clears it. A store unless it is earlier than before.
     @inline(__always)
     func setPhaseDeadline(_ at: Int64) {
+        // Negative: the sum of now and a time-out without end.
+        let at = at < 0 ? .max : at
         phaseDeadline = at
         if at != 0 { schedule(at) }
     }
@@ -577,9 +586,14 @@ final class Connection {
             sendDeadline = 0
             return
         }
-        let acknowledged = SocketProgress.acknowledgedByteCount(socket)
-        let needed = Int64(minSendBytesPerSecond) * (Connection.rateWindow / 1_000_000_000)
-        if acknowledgedAtWindowStart >= 0, acknowledged - acknowledgedAtWindowStart < needed {
+        guard let acknowledged = SocketProgress.acknowledgedByteCount(socket) else {
+            sendDeadline = 0
+            return
+        }
+        let seconds = Connection.rateWindow / 1_000_000_000
+        if acknowledgedAtWindowStart >= 0,
+            (acknowledged - acknowledgedAtWindowStart) / seconds < Int64(minSendBytesPerSecond)
+        {
             loop.counters.timeouts.count()
             loop.logConnectionError(self, .minimumSendRate)
             close(reset: true)

@@ -5,11 +5,11 @@ import IORing
 
 /// How far a peer has taken what was sent to it.
 enum SocketProgress {
-    /// Bytes the peer has acknowledged since the connection began; 0 where the kernel can't tell.
+    /// Bytes the peer has acknowledged since the connection began; `nil` where the kernel can't tell.
     ///
-    /// `TCP_INFO` (tcp(7)); for a Unix socket, whose bytes are the peer's once they are in its queue, the
-    /// queue's shrinking shows as growth here.
-    static func acknowledgedByteCount(_ socket: Int32) -> Int64 {
-        Int64(clamping: Socket.acknowledgedByteCount(of: socket) ?? 0)
+    /// `TCP_INFO` (tcp(7)). A Unix socket has no such count, so its peer, which is on this machine, is held to
+    /// no rate.
+    static func acknowledgedByteCount(_ socket: Int32) -> Int64? {
+        Socket.acknowledgedByteCount(of: socket).map { Int64(clamping: $0) }
     }
 }

@@ -15,7 +15,8 @@ import URLPrefixes
 final class EngineLoop: LoopDelegate {
     let ring: Loop
     let index: Int
-    unowned let engine: Engine
+    // Held, so that a server nobody refers to any more serves on until it is stopped; `Engine.stop` ends the cycle.
+    let engine: Engine
     let options: EngineOptions
     let headLimits: HeadLimits
     let counters: LoopCounters
@@ -23,15 +24,19 @@ final class EngineLoop: LoopDelegate {
     let log: LogRing?
     let headerWait: Int64
     let idleTimeout: Int64
+    /// Bytes of input held for a connection; over it receiving pauses. A head must fit.
+    let inputCountMax: Int
 
     @exclusivity(unchecked) private(set) var routes: Routes
     @exclusivity(unchecked) private var listeners: [LoopListener?] = []
+    @exclusivity(unchecked) private var retiredListeners: [LoopListener] = []
     @exclusivity(unchecked) private var connections: ContiguousArray<Connection> = []
     @exclusivity(unchecked) private var freeSlots: ContiguousArray<UInt32> = []
     @exclusivity(unchecked) private var touched: ContiguousArray<Unmanaged<Connection>> = []
     @exclusivity(unchecked) private var touchedSpare: ContiguousArray<Unmanaged<Connection>> = []
     @exclusivity(unchecked) private(set) var openCount = 0
     @exclusivity(unchecked) private(set) var isDraining = false
+    @exclusivity(unchecked) private var hasReportedDrained = false
     @exclusivity(unchecked) private var scavengeAt: Int64 = 0
     @exclusivity(unchecked) private var connectionNumber: UInt64
 
@@ -58,6 +63,7 @@ final class EngineLoop: LoopDelegate {
         headerWait = engine.options.timeouts.headerWait.saturatedNanoseconds
         idleTimeout = engine.options.timeouts.idleConnection.saturatedNanoseconds
         let limits = engine.options.limits
+        inputCountMax = max(limits.maxRequestBufferSize, limits.maxRequestHeadBytes)
         headLimits = HeadLimits(
             headBytesMax: limits.maxRequestHeadBytes,
             targetBytesMax: limits.maxRequestTargetBytes,
@@ -130,11 +136,21 @@ final class EngineLoop: LoopDelegate {
     func stopping() {
         for listener in listeners { if let listener { close(listener) } }
         for connection in connections where connection.isInUse { connection.close(reset: true) }
+        workers.end()
     }
 
     func stopped() {
+        if ring.operationsInFlight > 0 || hasHandlers {
+            // The kernel or a handler that did not heed its cancellation still refers to what this loop owns.
+            _ = Unmanaged.passRetained(self)
+        }
         for exchange in spareExchanges { exchange.features.detach() }
         spareExchanges.removeAll()
+    }
+
+    /// Whether a handler has not returned.
+    private var hasHandlers: Bool {
+        counters.exchangesBegun.load(ordering: .relaxed) != counters.exchangesEnded.load(ordering: .relaxed)
     }
 
     @inline(__always)
@@ -169,7 +185,14 @@ final class EngineLoop: LoopDelegate {
         releasePlace(listener)
         listener.state = .closing
         // The descriptor closes with its listener, once no accept of ours is left.
-        if isQuiet { listeners[Int(listener.index)] = nil }
+        if isQuiet { retire(listener) }
+    }
+
+    /// Closes a listener's socket. Connections accepted there refer to the object for as long as they live.
+    private func retire(_ listener: LoopListener) {
+        listener.closeSocket()
+        listeners[Int(listener.index)] = nil
+        retiredListeners.append(listener)
     }
 
     private func releasePlace(_ listener: LoopListener) {
@@ -228,7 +251,7 @@ final class EngineLoop: LoopDelegate {
             return
         }
         guard listener.state != .closing else {
-            listeners[index] = nil
+            retire(listener)
             return
         }
         releasePlace(listener)
@@ -256,6 +279,7 @@ final class EngineLoop: LoopDelegate {
             connections.append(connection)
         }
         connection.open(socket: socket, listener: listener, number: connectionNumber)
+        if isDraining { connection.beginDrain() }
     }
 
     func connectionEnded(_ connection: Connection) {
@@ -263,7 +287,13 @@ final class EngineLoop: LoopDelegate {
         openCount -= 1
         freeSlots.append(connection.slot)
         engine.connectionPlaces.release()
-        if isDraining, openCount == 0 { engine.loopDrained(self) }
+        if isDraining, openCount == 0 { reportDrained() }
+    }
+
+    private func reportDrained() {
+        guard !hasReportedDrained else { return }
+        hasReportedDrained = true
+        engine.loopDrained(self)
     }
 
     // MARK: Control
@@ -280,7 +310,7 @@ final class EngineLoop: LoopDelegate {
         isDraining = true
         for listener in listeners { if let listener { close(listener) } }
         for connection in connections where connection.isInUse { connection.beginDrain() }
-        if openCount == 0 { engine.loopDrained(self) }
+        if openCount == 0 { reportDrained() }
     }
 
     /// Closes whatever is still open.

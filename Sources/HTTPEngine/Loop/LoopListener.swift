@@ -32,14 +32,18 @@ final class LoopListener {
     }
 
     let endpoint: ListenerEndpoint
-    let listener: Listener
+    private var listener: Listener?
     let index: UInt32
     let cacheAddress: [UInt8]
     var state = State.off
     /// Whether a place under the connection limit is held for the accept that is armed.
     var holdsPlace = false
 
-    var socket: Int32 { listener.descriptor }
+    /// The listening descriptor, -1 once it is closed.
+    var socket: Int32 { listener?.descriptor ?? -1 }
+
+    /// Closes the descriptor; no accept may be left on it.
+    func closeSocket() { listener = nil }
 
     init(endpoint: ListenerEndpoint, listener: Listener, index: UInt32) {
         self.endpoint = endpoint
