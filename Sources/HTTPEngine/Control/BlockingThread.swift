@@ -30,6 +30,7 @@ enum BlockingThread {
 final class DrainSignal: Sendable {
     private struct State {
         var remaining = 0
+        var isExpired = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
@@ -48,11 +49,15 @@ final class DrainSignal: Sendable {
     func wait(atMost deadline: Duration) async {
         let timer = Task.detached { [self] in
             try? await Task.sleep(for: deadline)
-            state.withLock { $0.waiter.take() }?.resume()
+            let waiter = state.withLock { state in
+                state.isExpired = true
+                return state.waiter.take()
+            }
+            waiter?.resume()
         }
         await withCheckedContinuation { continuation in
             let isDone = state.withLock { state in
-                if state.remaining <= 0 { return true }
+                if state.remaining <= 0 || state.isExpired { return true }
                 state.waiter = continuation
                 return false
             }

@@ -192,6 +192,16 @@ extension Exchange: HTTPConnectionFeature {
 extension Exchange: HTTPRequestLifetimeFeature {
     /// Runs an action when the request is aborted.
     public func onAborted(_ action: @escaping () -> Void) {
+        guard loop.ring.isCurrent else {
+            // SAFETY: from here on the action is the loop's alone.
+            nonisolated(unsafe) let (exchange, action) = (self, action)
+            let (connection, number) = (connectionNumber, requestNumber)
+            return loop.ring.post {
+                // The object may serve another request by now.
+                guard exchange.connectionNumber == connection, exchange.requestNumber == number else { return }
+                exchange.onAborted(action)
+            }
+        }
         if isAborted { action() } else { abortedActions.append(action) }
     }
 
@@ -199,7 +209,12 @@ extension Exchange: HTTPRequestLifetimeFeature {
     public func abort() {
         guard loop.ring.isCurrent else {
             nonisolated(unsafe) let exchange = self
-            loop.ring.post { exchange.abort() }
+            let (connection, number) = (connectionNumber, requestNumber)
+            loop.ring.post {
+                // The object may serve another request by now.
+                guard exchange.connectionNumber == connection, exchange.requestNumber == number else { return }
+                exchange.abort()
+            }
             return
         }
         driver?.connection.close(reset: true)

@@ -22,7 +22,15 @@ extension Exchange: HTTPResponseFeature {
     /// The field section; changes after the start have no effect.
     public var responseHeaders: FieldSection {
         get { responseFields }
-        _modify { yield &responseFields }
+        _modify {
+            if hasStartedResponse {
+                // Thrown away; the head may be written from the fields on another thread at this moment.
+                var copy = responseFields
+                yield &copy
+            } else {
+                yield &responseFields
+            }
+        }
     }
     /// Whether status and fields are fixed.
     public var hasStarted: Bool { hasStartedResponse }

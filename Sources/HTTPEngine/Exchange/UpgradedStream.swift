@@ -40,7 +40,8 @@ private struct UpgradedStreamBox: Sendable {
 
 /// The two directions of an upgraded connection. Loop-affine; calls from other threads hop.
 final class UpgradedStream: HTTPDuplexStream {
-    private unowned let exchange: Exchange
+    // A cycle, which the exchange ends when it is done: an application may hold on to the stream for longer.
+    private let exchange: Exchange
     private var waiter: LoopWaiter?
     private var isClosed = false
 

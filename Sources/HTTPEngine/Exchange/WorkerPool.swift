@@ -13,6 +13,7 @@ final class WorkerPool {
     @exclusivity(unchecked) private var readyStart = 0
     @exclusivity(unchecked) private var idle: ContiguousArray<Worker> = []
     @exclusivity(unchecked) private var isWakePending = false
+    @exclusivity(unchecked) private var isEnding = false
 
     static let idleMax = 256
 
@@ -60,9 +61,15 @@ final class WorkerPool {
 
     /// Puts a worker to sleep; `false` when enough sleep already.
     fileprivate func park(_ worker: Worker) -> Bool {
-        guard idle.count < WorkerPool.idleMax else { return false }
+        guard idle.count < WorkerPool.idleMax, !isEnding else { return false }
         idle.append(worker)
         return true
+    }
+
+    /// Ends the workers that sleep now, and later those that would go to sleep.
+    func end() {
+        isEnding = true
+        while let worker = idle.popLast() { worker.wake() }
     }
 
     private func startConcurrently(_ exchange: Exchange, _ consumer: any RequestConsumer) {
@@ -118,9 +125,11 @@ final class Worker {
                 await withUnsafeContinuation { continuation = $0 }
                 continue
             }
-            exchange.worker = self
-            await exchange.consumer?.consume(exchange)
-            exchange.worker = nil
+            if !exchange.isAborted {
+                exchange.worker = self
+                await exchange.consumer?.consume(exchange)
+                exchange.worker = nil
+            }
             pool.loop.handlerEnded(exchange)
             exchange.handlerReleased()
         }
