@@ -67,8 +67,8 @@ final class Connection {
     @exclusivity(unchecked) var minSendBytesPerSecond = 0
 
     @exclusivity(unchecked) private var operationsPending = 0
-    @exclusivity(unchecked) private var knownPeer: SocketAddress?
-    @exclusivity(unchecked) private var knownLocal: SocketAddress?
+    /// Boxed, since most connections are never asked and an idle one is to be small.
+    @exclusivity(unchecked) private var addresses: ConnectionAddresses?
     @exclusivity(unchecked) var isTouched = false
 
     init(loop: EngineLoop, slot: UInt32, listener: LoopListener) {
@@ -93,8 +93,7 @@ final class Connection {
         lingersAfterOutput = false
         bytesReceived = 0
         bytesSent = 0
-        knownPeer = nil
-        knownLocal = nil
+        addresses = nil
         minSendBytesPerSecond = loop.options.timeouts.minSendBytesPerSecond
         let driver = (self.driver as? HTTP1Driver) ?? HTTP1Driver(connection: self)
         self.driver = driver
@@ -196,19 +195,16 @@ final class Connection {
     // MARK: Addresses
 
     /// The client's address, asked of the kernel when first wanted.
-    var peerAddress: SocketAddress {
-        if let knownPeer { return knownPeer }
-        let address = Socket.peerAddress(of: socket) ?? SocketAddress(unixPath: nil)
-        knownPeer = address
-        return address
-    }
+    var peerAddress: SocketAddress { knownAddresses.peer }
 
     /// The address the client reached, asked of the kernel when first wanted.
-    var localAddress: SocketAddress {
-        if let knownLocal { return knownLocal }
-        let address = Socket.localAddress(of: socket) ?? SocketAddress(unixPath: nil)
-        knownLocal = address
-        return address
+    var localAddress: SocketAddress { knownAddresses.local }
+
+    private var knownAddresses: ConnectionAddresses {
+        if let addresses { return addresses }
+        let asked = ConnectionAddresses(of: socket)
+        addresses = asked
+        return asked
     }
 
     // MARK: Completions
@@ -612,4 +608,15 @@ enum TokenKind: UInt8 {
     case cancel
     case close
     case file
+}
+
+/// Both ends of a connection.
+private final class ConnectionAddresses {
+    let peer: SocketAddress
+    let local: SocketAddress
+
+    init(of socket: Int32) {
+        peer = Socket.peerAddress(of: socket) ?? SocketAddress(unixPath: nil)
+        local = Socket.localAddress(of: socket) ?? SocketAddress(unixPath: nil)
+    }
 }

@@ -264,7 +264,7 @@ extension Exchange: HTTPResponseBodyFeature {
         resetResponse()
         persists = persisted && contentError == nil && code != 413
         status = UInt16(code)
-        try? responseFields.append(id: .contentType, value: "text/plain; charset=utf-8")
+        responseFields.append(id: .contentType, literal: "text/plain")
         hasStartedResponse = true
         if head.method != .head {
             body.append(ReasonPhrase.standard(for: status))
@@ -300,8 +300,9 @@ extension Exchange: HTTPResponseBodyFeature {
             framing = .fixed
         } else if responseFields.mayContain.contains(.transferEncoding), responseFields.contains(id: .transferEncoding) {
             framing = .application
-        } else if isWhole {
-            framing = .fixed
+        } else if isWhole, trailerFields == nil || head.version == .http10 {
+            // A HEAD whose handler wrote nothing does not say what a GET would have written.
+            framing = head.method == .head && writtenLength == 0 ? .none : .fixed
         } else {
             framing = head.version == .http10 ? .close : .chunked
         }

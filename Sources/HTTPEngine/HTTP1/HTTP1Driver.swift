@@ -490,7 +490,7 @@ final class HTTP1Driver: ProtocolDriver {
         body.append("\n" as StaticString)
         connection.reserveOutput(512)
         connection.output.appendStatusLine(status: row.status, reason: nil)
-        connection.output.append("Content-Type: text/plain; charset=utf-8\r\nContent-Length: " as StaticString)
+        connection.output.append("Content-Type: text/plain\r\nContent-Length: " as StaticString)
         connection.output.append(decimal: body.count)
         connection.output.append((closes ? "\r\nConnection: close\r\n" : "\r\n") as StaticString)
         connection.output.append(loop.commonLines())
