@@ -55,6 +55,7 @@ final class HTTP1Driver: ProtocolDriver {
         headStartedAt = 0
         isFirstHead = true
         parsedByteCount = 0
+        isWaitingForContent = false
         connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.headerWait)
     }
 
@@ -119,7 +120,7 @@ final class HTTP1Driver: ProtocolDriver {
             // The scratch may hold another connection's head.
             loop.scratchHead = RequestHead()
             refuse(.headTimeout)
-        case .idle where connection.unsentByteCount > 0:
+        case .idle where connection.unsentByteCount > 0 && connection.minSendBytesPerSecond > 0:
             // A slow reader is the minimum rate's business.
             connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.idleTimeout)
         case .idle:
@@ -127,7 +128,8 @@ final class HTTP1Driver: ProtocolDriver {
             loop.logConnectionError(connection, .idleTimeout)
             connection.close(reset: false)
         case .exchange: exchangeDeadlineReached()
-        case .draining, .upgraded, .ended: connection.close(reset: false)
+        case .draining: connection.closeAfterOutput(lingers: true)
+        case .upgraded, .ended: connection.close(reset: false)
         }
     }
 
@@ -143,7 +145,10 @@ final class HTTP1Driver: ProtocolDriver {
         while connection.isOpen {
             switch phase {
             case .idle, .head:
-                guard connection.inputCount > 0 else { return }
+                guard connection.inputCount > 0 else {
+                    connection.resumeInput()
+                    return
+                }
                 // A client that does not take its responses gets no more until it does.
                 guard !isHeldByOutput else { return }
                 guard beginRequest() else { return }
@@ -190,6 +195,7 @@ final class HTTP1Driver: ProtocolDriver {
                 connection.closeAfterOutput(lingers: false)
                 return false
             }
+            connection.resumeInput()
             parsedByteCount = input.count
             if phase == .idle {
                 phase = .head
