@@ -70,6 +70,8 @@ final class Connection {
     /// Boxed, since most connections are never asked and an idle one is to be small.
     @exclusivity(unchecked) private var addresses: ConnectionAddresses?
     @exclusivity(unchecked) var isTouched = false
+    /// Whether the driver has gathered content that is to leave with this iteration.
+    @exclusivity(unchecked) var hasGatheredContent = false
 
     init(loop: EngineLoop, slot: UInt32, listener: LoopListener) {
         self.loop = loop
@@ -187,7 +189,10 @@ final class Connection {
     /// The iteration ends: output leaves, a leased buffer goes back.
     func finishIteration() {
         guard state != .free, state != .closing else { return }
-        driver?.prepareOutput()
+        if hasGatheredContent {
+            hasGatheredContent = false
+            driver?.prepareOutput()
+        }
         flushOutput()
         releaseLease()
     }

@@ -53,20 +53,18 @@ extension Exchange: HTTPResponseBodyFeature {
     }
 
     private func writeHere(_ bytes: [UInt8]) async throws {
-        if bytes.count >= Exchange.sharedWriteByteCount {
-            try writeShared(bytes, 0..<bytes.count)
-        } else {
-            try bytes.withUnsafeBytes { try append($0) }
-        }
-        if mustWait { try await waitForOutput(below: loop.options.limits.maxResponseBufferSize) }
+        let mustWait =
+            bytes.count >= Exchange.sharedWriteByteCount
+            ? try writeShared(bytes, 0..<bytes.count) : try bytes.withUnsafeBytes { try append($0) }
+        if mustWait { try await waitForOutput(below: responseBufferByteCountMax) }
     }
 
     /// Writes text.
     public func write(_ text: String) async throws {
         guard loop.ring.isCurrent else { return try await onLoop { try await $0.write(text) } }
         var text = text
-        try text.withUTF8 { try append(UnsafeRawBufferPointer($0)) }
-        if mustWait { try await waitForOutput(below: loop.options.limits.maxResponseBufferSize) }
+        let mustWait = try text.withUTF8 { try append(UnsafeRawBufferPointer($0)) }
+        if mustWait { try await waitForOutput(below: responseBufferByteCountMax) }
     }
 
     /// Fixes status, fields and framing.
@@ -93,11 +91,6 @@ extension Exchange: HTTPResponseBodyFeature {
     }
 
     static let sharedWriteByteCount = 16 << 10
-
-    private var mustWait: Bool {
-        guard let driver else { return false }
-        return driver.connection.unsentByteCount + body.count > loop.options.limits.maxResponseBufferSize
-    }
 
     /// Runs the starting actions and fixes status and fields, once.
     func startNow() throws {
@@ -136,25 +129,30 @@ extension Exchange: HTTPResponseBodyFeature {
     }
 
     /// Writes without waiting. On the loop only.
-    func append(_ bytes: UnsafeRawBufferPointer) throws {
-        guard try admit(Int64(bytes.count)), let driver else { return }
+    ///
+    /// - Returns: whether so much is unsent that the writer must wait.
+    func append(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
+        guard try admit(Int64(bytes.count)), let connection = driver?.connection else { return false }
         if isCommitted || declaredLength >= 0, bytes.count >= 4096 {
             if !isCommitted { commit(isWhole: false) }
             emit(bytes)
         } else {
             body.append(bytes)
-            if body.count > loop.options.limits.maxResponseBufferSize { pump() }
+            connection.hasGatheredContent = true
+            if body.count > responseBufferByteCountMax { pump() }
         }
-        driver.connection.touch()
+        connection.touch()
+        return connection.unsentByteCount + body.count > responseBufferByteCountMax
     }
 
     /// Writes an array by reference, without a copy.
-    private func writeShared(_ bytes: [UInt8], _ range: Range<Int>) throws {
-        guard try admit(Int64(range.count)), let driver else { return }
+    private func writeShared(_ bytes: [UInt8], _ range: Range<Int>) throws -> Bool {
+        guard try admit(Int64(range.count)), let connection = driver?.connection else { return false }
         pump()
-        if framing == .chunked { driver.connection.output.appendChunkHead(byteCount: range.count) }
-        driver.connection.append(.array(bytes, range))
-        if framing == .chunked { driver.connection.output.append("\r\n" as StaticString) }
+        if framing == .chunked { connection.output.appendChunkHead(byteCount: range.count) }
+        connection.append(.array(bytes, range))
+        if framing == .chunked { connection.output.append("\r\n" as StaticString) }
+        return connection.unsentByteCount > responseBufferByteCountMax
     }
 
     /// Puts written bytes into the connection's output, in the response's framing.
@@ -201,41 +199,41 @@ extension Exchange: HTTPResponseBodyFeature {
     func finish(_ error: (any Error)?) {
         isHandlerDone = true
         contentReadByHandler = contentRead
-        guard driver != nil else {
+        guard let driver else {
             runCompletedActions()
             return
         }
         if duplex != nil {
-            driver?.connection.closeAfterOutput(lingers: true)
+            driver.connection.closeAfterOutput(lingers: true)
         } else if let error {
             fail(error)
-        } else {
+        } else if !isComplete {
             do {
-                if !isComplete {
-                    try startNow()
-                    try finishResponse()
-                }
+                try startNow()
+                try finishResponse()
             } catch {
                 fail(error)
             }
         }
-        runCompletedActions()
-        driver?.exchangeFinished(self)
+        if !completedActions.isEmpty { runCompletedActions() }
+        // What the actions did may have ended the connection, and the exchange's place on it.
+        self.driver?.exchangeFinished(self)
     }
 
     private func runCompletedActions() {
-        guard !completedActions.isEmpty else { return }
         while let action = completedActions.popLast() { action() }
     }
 
     /// Ends the message: the rest of the body, the last chunk.
     private func finishResponse() throws {
-        guard !isComplete, let connection = driver?.connection else { return }
+        guard !isComplete, let driver else { return }
+        let connection = driver.connection
         if declaredLength >= 0, writtenLength < declaredLength, head.method != .head, !isBodiless {
             throw HTTPResponseError(.contentLengthNotReached, "\(writtenLength) of \(declaredLength)")
         }
+        connection.hasGatheredContent = false
         let isWhole = !isCommitted
-        if isWhole { commit(isWhole: true) }
+        if isWhole { commit(isWhole: true, driver, connection) }
         if body.count > 0 {
             if isWhole, framing == .fixed {
                 connection.reserveOutput(body.count)
@@ -282,10 +280,14 @@ extension Exchange: HTTPResponseBodyFeature {
     /// - Parameter isWhole: whether all of the content is in `body`, so that its length is known.
     func commit(isWhole: Bool) {
         guard !isCommitted, let driver else { return }
+        commit(isWhole: isWhole, driver, driver.connection)
+    }
+
+    @inline(__always)
+    private func commit(isWhole: Bool, _ driver: HTTP1Driver, _ connection: Connection) {
         isCommitted = true
-        let connection = driver.connection
         decideFraming(isWhole: isWhole)
-        decidePersistence(driver)
+        decidePersistence(connection)
         connection.reserveOutput(256 + (isWhole ? body.count : 0))
         writeHead(to: connection)
         if isWhole, policy != .automatic || responseFields.mayContain.contains(.cacheControl) {
@@ -308,7 +310,7 @@ extension Exchange: HTTPResponseBodyFeature {
         }
     }
 
-    private func decidePersistence(_ driver: HTTP1Driver) {
+    private func decidePersistence(_ connection: Connection) {
         persists = persists && head.keepAlive && framing != .close && !closeRequested && !loop.isDraining
         if persists, responseFields.mayContain.contains(.connection) {
             let options = Array((responseFields[FieldID.connection] ?? "").utf8)
@@ -318,7 +320,7 @@ extension Exchange: HTTPResponseBodyFeature {
         if head.expectsContinue, !hasSentContinue {
             persists = false
         } else if contentFraming == .fixed,
-            contentRemaining - Int64(driver.connection.inputCount) > loop.options.limits.maxDrainedBodySize
+            contentRemaining - Int64(connection.inputCount) > loop.options.limits.maxDrainedBodySize
         {
             persists = false
         }

@@ -110,8 +110,11 @@ public final class Exchange {
     @exclusivity(unchecked) var identifier: String?
     @exclusivity(unchecked) var duplex: UpgradedStream?
 
+    let responseBufferByteCountMax: Int
+
     init(loop: EngineLoop) {
         self.loop = loop
+        responseBufferByteCountMax = loop.options.limits.maxResponseBufferSize
         features.use(defaults: self)
         features.reset(to: self)
     }

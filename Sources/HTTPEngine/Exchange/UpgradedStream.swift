@@ -90,7 +90,7 @@ final class UpgradedStream: HTTPDuplexStream {
             bytes.withUnsafeBytes { connection.output.append($0) }
         }
         connection.touch()
-        try await exchange.waitForOutput(below: exchange.loop.options.limits.maxResponseBufferSize)
+        try await exchange.waitForOutput(below: exchange.responseBufferByteCountMax)
     }
 
     /// Ends the connection after what was written.

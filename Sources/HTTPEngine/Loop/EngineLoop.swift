@@ -92,11 +92,14 @@ final class EngineLoop: LoopDelegate {
             return
         }
         let slot = Int(token.slot)
-        guard slot < connections.count, connections[slot].generation & Token.generationMask == token.generation else {
-            if let id = completion.bufferID { ring.returnBuffer(id) }
-            return
+        if slot < connections.count {
+            let connection = connections[slot]
+            if connection.generation & Token.generationMask == token.generation {
+                connection.completed(kind, completion)
+                return
+            }
         }
-        connections[slot].completed(kind, completion)
+        if let id = completion.bufferID { ring.returnBuffer(id) }
     }
 
     func timerExpired(_ index: UInt32) {
@@ -124,9 +127,10 @@ final class EngineLoop: LoopDelegate {
             swap(&touched, &touchedSpare)
             for unmanaged in touchedSpare {
                 // SAFETY: connections live as long as the loop; see `connections`.
-                let connection = unmanaged.takeUnretainedValue()
-                connection.isTouched = false
-                connection.finishIteration()
+                unmanaged._withUnsafeGuaranteedRef { connection in
+                    connection.isTouched = false
+                    connection.finishIteration()
+                }
             }
             touchedSpare.removeAll(keepingCapacity: true)
         }
