@@ -205,7 +205,7 @@ final class Connection {
     /// The address the client reached, asked of the kernel when first wanted.
     var localAddress: SocketAddress { knownAddresses.local }
 
-    private var knownAddresses: ConnectionAddresses {
+    var knownAddresses: ConnectionAddresses {
         if let addresses { return addresses }
         let asked = ConnectionAddresses(of: socket)
         addresses = asked
@@ -616,7 +616,7 @@ enum TokenKind: UInt8 {
 }
 
 /// Both ends of a connection.
-private final class ConnectionAddresses {
+final class ConnectionAddresses: Sendable {
     let peer: SocketAddress
     let local: SocketAddress
 

@@ -162,6 +162,8 @@ extension Exchange: HTTPRequestIdentifierFeature {
 }
 
 extension Exchange: HTTPConnectionFeature {
+    private var connectionAddresses: ConnectionAddresses? { addresses ?? driver?.connection.knownAddresses }
+
     /// The connection's name.
     public var connectionID: String {
         get { overrides?.connectionID ?? String(connectionNumber, radix: 16) }
@@ -169,22 +171,22 @@ extension Exchange: HTTPConnectionFeature {
     }
     /// The client's address.
     public var remoteAddress: String {
-        get { overrides?.remoteAddress ?? driver?.connection.peerAddress.host ?? "" }
+        get { overrides?.remoteAddress ?? connectionAddresses?.peer.host ?? "" }
         set { rewritten.remoteAddress = newValue }
     }
     /// The client's port.
     public var remotePort: Int {
-        get { overrides?.remotePort ?? driver.map { Int($0.connection.peerAddress.port) } ?? 0 }
+        get { overrides?.remotePort ?? connectionAddresses.map { Int($0.peer.port) } ?? 0 }
         set { rewritten.remotePort = newValue }
     }
     /// The address the client reached.
     public var localAddress: String {
-        get { overrides?.localAddress ?? driver?.connection.localAddress.host ?? "" }
+        get { overrides?.localAddress ?? connectionAddresses?.local.host ?? "" }
         set { rewritten.localAddress = newValue }
     }
     /// The port the client reached.
     public var localPort: Int {
-        get { overrides?.localPort ?? driver.map { Int($0.connection.localAddress.port) } ?? 0 }
+        get { overrides?.localPort ?? connectionAddresses.map { Int($0.local.port) } ?? 0 }
         set { rewritten.localPort = newValue }
     }
 }
@@ -193,14 +195,8 @@ extension Exchange: HTTPRequestLifetimeFeature {
     /// Runs an action when the request is aborted.
     public func onAborted(_ action: @escaping () -> Void) {
         guard loop.ring.isCurrent else {
-            // SAFETY: from here on the action is the loop's alone.
-            nonisolated(unsafe) let (exchange, action) = (self, action)
-            let (connection, number) = (connectionNumber, requestNumber)
-            return loop.ring.post {
-                // The object may serve another request by now.
-                guard exchange.connectionNumber == connection, exchange.requestNumber == number else { return }
-                exchange.onAborted(action)
-            }
+            postToLoop { $0.onAborted(action) }
+            return
         }
         if isAborted { action() } else { abortedActions.append(action) }
     }
@@ -208,13 +204,7 @@ extension Exchange: HTTPRequestLifetimeFeature {
     /// Ends the connection at once.
     public func abort() {
         guard loop.ring.isCurrent else {
-            nonisolated(unsafe) let exchange = self
-            let (connection, number) = (connectionNumber, requestNumber)
-            loop.ring.post {
-                // The object may serve another request by now.
-                guard exchange.connectionNumber == connection, exchange.requestNumber == number else { return }
-                exchange.abort()
-            }
+            postToLoop { $0.abort() }
             return
         }
         driver?.connection.close(reset: true)

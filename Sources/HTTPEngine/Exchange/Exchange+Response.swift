@@ -398,8 +398,7 @@ extension Exchange: HTTPInterimResponseFeature {
         guard (102...199).contains(statusCode) else { throw HTTPResponseError(.invalidHead, "status \(statusCode)") }
         guard head.version != .http10, !isCommitted else { return }
         guard loop.ring.isCurrent else {
-            nonisolated(unsafe) let exchange = self
-            loop.ring.post { try? exchange.sendInterim(statusCode: statusCode, headers: headers) }
+            postToLoop { try? $0.sendInterim(statusCode: statusCode, headers: headers) }
             return
         }
         guard let connection = driver?.connection else { return }
@@ -433,6 +432,12 @@ extension Exchange: HTTPMinResponseDataRateFeature {
     /// The slowest client tolerated.
     public var minResponseBytesPerSecond: Int {
         get { driver?.connection.minSendBytesPerSecond ?? 0 }
-        set { driver?.connection.minSendBytesPerSecond = max(0, newValue) }
+        set {
+            guard loop.ring.isCurrent else {
+                postToLoop { $0.minResponseBytesPerSecond = newValue }
+                return
+            }
+            driver?.connection.minSendBytesPerSecond = max(0, newValue)
+        }
     }
 }

@@ -68,6 +68,8 @@ public final class Exchange {
     @exclusivity(unchecked) var queuedAt: Int64 = 0
     @exclusivity(unchecked) var deliveredAt: Int64 = 0
     @exclusivity(unchecked) var overrides: RequestOverrides?
+    /// The connection's addresses, kept here for a handler on another thread, which must not ask the connection.
+    @exclusivity(unchecked) var addresses: ConnectionAddresses?
 
     // The request's content.
     @exclusivity(unchecked) var contentFraming = ContentFraming.none
@@ -258,6 +260,7 @@ public final class Exchange {
         }
         target = nil
         overrides = nil
+        if addresses != nil { addresses = nil }
         queuedAt = 0
         contentFraming = .none
         contentRemaining = 0
@@ -315,6 +318,19 @@ public final class Exchange {
     }
 
     func text(_ range: ByteRange) -> String { FieldText.decode(bytes(range)) }
+
+    /// Runs a closure on the loop's thread later, unless the request it is for has ended by then.
+    func postToLoop(_ body: @escaping (Exchange) -> Void) {
+        // SAFETY: from here on both are the loop's alone, but for what the handler's own calls hop to the loop for.
+        nonisolated(unsafe) let (exchange, body) = (self, body)
+        let (connection, number) = (connectionNumber, requestNumber)
+        loop.ring.post {
+            guard exchange.stage != .spare, exchange.connectionNumber == connection,
+                exchange.requestNumber == number
+            else { return }
+            body(exchange)
+        }
+    }
 
     /// Runs a closure on the loop's thread, hopping there from another one.
     func onLoop<Result: Sendable>(
