@@ -107,7 +107,9 @@ final class HTTP1Driver: ProtocolDriver {
 
     func beginDrain() {
         switch phase {
-        case .idle, .head: connection.closeAfterOutput(lingers: false)
+        case .idle, .head:
+            // To close with input unread would reset the connection, and cost the client what is under way.
+            connection.closeAfterOutput(lingers: connection.unsentByteCount > 0 && connection.inputCount > 0)
         case .upgraded: exchange?.closeRequested = true
         case .exchange, .draining, .ended: break
         }
@@ -401,7 +403,7 @@ final class HTTP1Driver: ProtocolDriver {
         if connection.isPeerFinished, connection.inputCount == 0 {
             connection.closeAfterOutput(lingers: false)
         } else if loop.isDraining {
-            connection.closeAfterOutput(lingers: false)
+            connection.closeAfterOutput(lingers: connection.inputCount > 0)
         } else {
             connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.idleTimeout)
         }
