@@ -22,16 +22,24 @@ extension Exchange: HTTPResponseFeature {
     /// The field section; changes after the start have no effect.
     public var responseHeaders: FieldSection {
         get { responseFields }
+        // One yield of a stored address, inlined into the protocol's witness: else the frames of both, which then
+        // exceed the caller's 32 bytes, are allocated for each change of a field.
+        @inline(__always)
         _modify {
-            if hasStartedResponse {
-                // Thrown away; the head may be written from the fields on another thread at this moment.
-                var copy = responseFields
-                yield &copy
-            } else {
-                yield &responseFields
-            }
+            let fields = hasStartedResponse ? lateFields() : fieldSections
+            yield &fields.pointee
         }
     }
+
+    /// A copy of the fields, for changes that come to nothing.
+    ///
+    /// The head may be written from the real ones on another thread at this moment.
+    @inline(never)
+    private func lateFields() -> UnsafeMutablePointer<FieldSection> {
+        fieldSections[1] = fieldSections[0]
+        return fieldSections + 1
+    }
+
     /// Whether status and fields are fixed.
     public var hasStarted: Bool { hasStartedResponse }
 

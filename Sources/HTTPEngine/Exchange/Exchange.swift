@@ -89,7 +89,12 @@ public final class Exchange {
     // The response.
     @exclusivity(unchecked) var status: UInt16 = 200
     @exclusivity(unchecked) var reason: String?
-    @exclusivity(unchecked) var responseFields = FieldSection()
+    /// The response's fields, and a copy of them for changes that come too late.
+    let fieldSections: UnsafeMutablePointer<FieldSection>
+    var responseFields: FieldSection {
+        @inline(__always) get { fieldSections[0] }
+        @inline(__always) _modify { yield &fieldSections[0] }
+    }
     @exclusivity(unchecked) var trailerFields: FieldSection?
     @exclusivity(unchecked) var hasStartedResponse = false
     @exclusivity(unchecked) var isCommitted = false
@@ -115,13 +120,19 @@ public final class Exchange {
     let responseBufferByteCountMax: Int
 
     init(loop: EngineLoop) {
+        fieldSections = .allocate(capacity: 2)
+        fieldSections.initialize(repeating: FieldSection(), count: 2)
         self.loop = loop
         responseBufferByteCountMax = loop.options.limits.maxResponseBufferSize
         features.use(defaults: self)
         features.reset(to: self)
     }
 
-    deinit { headCopy?.deallocate() }
+    deinit {
+        headCopy?.deallocate()
+        fieldSections.deinitialize(count: 2)
+        fieldSections.deallocate()
+    }
 
     // MARK: Life
 
