@@ -6,10 +6,7 @@
 #ifndef HTTPRING_CFILES_H
 #define HTTPRING_CFILES_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-
+// No _GNU_SOURCE: with it fd_set has other member names than in Swift's own Glibc module, and does not compile.
 #include <errno.h>
 #include <linux/openat2.h>
 #include <stdint.h>
