@@ -22,6 +22,9 @@ let package = Package(
         .library(name: "HTTPRing", targets: ["HTTPRing"]),
         .library(name: "HTTPFeatures", targets: ["HTTPFeatures"]),
         .library(name: "HTTPTestServer", targets: ["HTTPTestServer"]),
+        .library(name: "HTTPWire", targets: ["HTTPWire"]),
+        .library(name: "URLPrefixes", targets: ["URLPrefixes"]),
+        .library(name: "ResponseCache", targets: ["ResponseCache"]),
         .executable(name: "testapp", targets: ["testapp"]),
         .executable(name: "hello", targets: ["hello"]),
     ],
@@ -107,5 +110,8 @@ let package = Package(
         .testTarget(
             name: "HTTPRingTests", dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
             swiftSettings: swiftSettings),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(
+            name: "AllocationTests", dependencies: ["HTTPRing", "CAllocationCounter"], swiftSettings: swiftSettings),
     ]
 )
