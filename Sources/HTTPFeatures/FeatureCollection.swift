@@ -99,18 +99,13 @@ public final class FeatureCollection {
         revision = 0
     }
 
-    /// Lets go of everything, so that a server's request object and its collection can both be freed.
+    /// Lets go of the server's features, so that they and their collection can both be freed.
+    ///
+    /// Whoever still uses the collection meets a request that has ended: reads are empty, writes throw.
     public func detach() {
+        reset(to: EndedRequest())
         defaults = nil
-        request = nil
-        requestBody = nil
-        response = nil
-        responseBody = nil
-        lifetime = nil
-        connection = nil
         reusable = nil
-        others.removeAll()
-        hidden.removeAll()
     }
 
     private func slot(_ type: Any.Type) -> Any? {

@@ -35,7 +35,7 @@ public protocol HTTPResponseBodyFeature: AnyObject {
     /// Writes bytes.
     ///
     /// - Throws: `HTTPResponseError` with `.contentLengthExceeded` when more is written than announced and
-    ///   `.bodyNotAllowed` for a status without content. When the client has gone, writes end silently.
+    ///   `.bodyNotAllowed` for a status without content; `HTTPConnectionError` once the client has gone.
     func write(_ bytes: [UInt8]) async throws
 
     /// Writes text as UTF-8; short text costs no allocation.

@@ -36,12 +36,13 @@ final class HandlerConsumer: RequestConsumer {
             context = HTTPContext(features: exchange.features)
             exchange.features.reusable = context
         }
+        var thrown: (any Error)?
         do {
             try await handler(context)
-            await exchange.finishHandler(nil)
         } catch {
-            await exchange.finishHandler(error)
+            thrown = error
         }
+        if !exchange.finishHandlerHere(thrown) { await exchange.finishHandler(thrown) }
         context.recycle()
     }
 }

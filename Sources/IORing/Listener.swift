@@ -21,6 +21,11 @@ public final class Listener: Sendable {
         public var sendBufferByteCount: Int?
         /// The access mode of a Unix socket's file, as 0o660; `nil` leaves it to the umask.
         public var unixMode: UInt32?
+        /// Whether others of this user may listen on the port, too: set where a wildcard and addresses of its
+        /// own are to share a port. Several listeners on one address always do.
+        public var sharesPort: Bool
+        /// Whether a port that somebody listens on is refused. Switch it off only for ports that are ours.
+        public var refusesTakenPort: Bool
 
         /// Makes options; each value left out has the default that suits a server.
         public init(
@@ -28,13 +33,17 @@ public final class Listener: Sendable {
             noDelay: Bool = true,
             receiveBufferByteCount: Int? = nil,
             sendBufferByteCount: Int? = nil,
-            unixMode: UInt32? = nil
+            unixMode: UInt32? = nil,
+            sharesPort: Bool = false,
+            refusesTakenPort: Bool = true
         ) {
             self.backlog = backlog
             self.noDelay = noDelay
             self.receiveBufferByteCount = receiveBufferByteCount
             self.sendBufferByteCount = sendBufferByteCount
             self.unixMode = unixMode
+            self.sharesPort = sharesPort
+            self.refusesTakenPort = refusesTakenPort
         }
     }
 
@@ -86,7 +95,8 @@ public final class Listener: Sendable {
         guard address.family != .unix else {
             return Array(repeating: try openUnix(address, options), count: count)
         }
-        if count > 1 && address.port != 0 {
+        let sharing = count > 1 || options.sharesPort
+        if sharing && options.refusesTakenPort && address.port != 0 {
             // With SO_REUSEPORT alone the kernel would silently share the port with another server of this
             // user. Without it, it says who was first.
             Glibc.close(try bound(address, sharing: false, options))
@@ -94,7 +104,7 @@ public final class Listener: Sendable {
         var listeners: [Listener] = []
         var place = address
         for _ in 0..<count {
-            let listener = try openTCP(place, sharing: count > 1, options)
+            let listener = try openTCP(place, sharing: sharing, options)
             place = place.with(port: listener.address.port)
             listeners.append(listener)
         }

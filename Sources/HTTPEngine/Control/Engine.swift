@@ -275,8 +275,13 @@ public final class Engine: Sendable {
             return true
         }
         if isOpen { return address }
-        let count = control.withLock { $0.loops.count }
-        let listeners = try Listener.open(address, count: max(1, count))
+        let (count, isOurs) = control.withLock { control in
+            (control.loops.count, control.endpoints.contains { $0.address.port == address.port && address.port != 0 })
+        }
+        // A wildcard and an address of its own can share a port only if both say so from the first; the check
+        // that nobody else has the port would meet our own listeners once there are some.
+        let options = Listener.Options(sharesPort: true, refusesTakenPort: !isOurs)
+        let listeners = try Listener.open(address, count: max(1, count), options: options)
         add(listeners, address: listeners[0].address, scheme: prefix.scheme, routedPort: listeners[0].address.port, useCount: 1)
         return listeners[0].address
     }

@@ -160,7 +160,7 @@ extension Exchange: HTTPMinRequestBodyDataRateFeature {
     /// The slowest body accepted.
     public var minRequestBodyBytesPerSecond: Int {
         get { minContentBytesPerSecond }
-        set { minContentBytesPerSecond = max(0, newValue) }
+        set { minContentBytesPerSecond = min(max(0, newValue), 1 << 40) }
     }
 }
 

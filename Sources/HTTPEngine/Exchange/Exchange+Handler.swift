@@ -3,6 +3,15 @@
 import IORing
 
 extension Exchange {
+    /// The same on the loop's own thread, without an asynchronous call.
+    ///
+    /// - Returns: `false`, with nothing done, on any other thread.
+    public func finishHandlerHere(_ error: (any Error)?) -> Bool {
+        guard loop.ring.isCurrent else { return false }
+        finish(error)
+        return true
+    }
+
     /// The handler has returned: completes the response, or answers for the error it threw.
     ///
     /// Called once for each exchange, by whoever consumed it, on any thread.

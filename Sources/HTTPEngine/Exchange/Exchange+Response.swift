@@ -126,6 +126,8 @@ extension Exchange: HTTPResponseBodyFeature {
     /// Counts bytes to be written; `false` when they are not to be sent.
     func admit(_ byteCount: Int64) throws -> Bool {
         if isComplete { throw HTTPResponseError(.alreadyCompleted) }
+        // A handler that writes for ever must learn that nobody reads.
+        if isAborted { throw HTTPConnectionError("the connection has ended") }
         try startNow()
         guard byteCount > 0 else { return true }
         if isBodiless { throw HTTPResponseError(.bodyNotAllowed, "status \(status)") }
@@ -133,7 +135,7 @@ extension Exchange: HTTPResponseBodyFeature {
             throw HTTPResponseError(.contentLengthExceeded)
         }
         writtenLength += byteCount
-        return !isAborted && head.method != .head
+        return head.method != .head
     }
 
     /// Writes without waiting. On the loop only.

@@ -330,6 +330,7 @@ final class HTTP1Driver: ProtocolDriver {
         let arrived = Int64(clamping: connection.bytesReceived &- contentWindowBytes)
         let needed = Int64(exchange.minContentBytesPerSecond) * (contentWindowWaited / 1_000_000_000)
         contentWindowWaited = 0
+        guard exchange.contentError == nil else { return }
         if exchange.minContentBytesPerSecond > 0, arrived < needed { contentTooLate(exchange, .minimumReceiveRate) }
     }
 
