@@ -22,7 +22,7 @@ extension EngineSuites {
                 let first = try await context.request.body.read(upTo: 2)
                 let rest = try await context.request.body.readAll()
                 try await context.response.write(first + rest)
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 try client.send(Continue.head(server, count: 4))
                 #expect(eventually { gate.waitingCount == 1 })
@@ -38,7 +38,7 @@ extension EngineSuites {
 
         @Test("No 100 when the content is there already", arguments: Setup.allCases)
         func contentCame(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
                 let client = try server.client()
                 for _ in 0..<3 {
                     let response = try client.exchange(Continue.head(server, count: 3) + "abc")
@@ -50,7 +50,7 @@ extension EngineSuites {
 
         @Test("A handler that does not read: final status without 100, then the end, and no second request")
         func notRead() async throws {
-            try await TestEngine.run(handler: Handlers.ignore) { server in
+            try await TestEngine.run(handler: Handlers.ignore) { (server) async throws in
                 let client = try server.client()
                 let inner = server.get("/smuggled")
                 let response = try client.exchange(Continue.head(server, count: inner.utf8.count))
@@ -66,7 +66,7 @@ extension EngineSuites {
         func tooLarge() async throws {
             var settings = TestSettings()
             settings.maxRequestBodySize = 10
-            try await TestEngine.run(settings, handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(settings, handler: Handlers.echoWhole) { (server) async throws in
                 let client = try server.client()
                 let response = try client.exchange(Continue.head(server, count: 11))
                 #expect(response.status == 413)
@@ -77,7 +77,7 @@ extension EngineSuites {
 
         @Test("An expectation other than 100-continue is 417; one of a 1.0 client is ignored (RFC 9110 §10.1.1)")
         func others() async throws {
-            try await TestEngine.run(handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(handler: Handlers.echoWhole) { (server) async throws in
                 #expect(try server.client().exchange(server.get("/", "Expect: 200-ok")).status == 417)
                 let old = "POST / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nContent-Length: 3\r\n\(Continue.expect)\r\n\r\n"
                 let client = try server.client()
@@ -92,7 +92,7 @@ extension EngineSuites {
 
         @Test("100 for chunked content, which is then read to its end", arguments: Setup.allCases)
         func chunked(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
                 let client = try server.client()
                 #expect(try client.exchange(server.chunkedHead("/", Continue.expect)).status == 100)
                 try client.send("2\r\nab\r\n0\r\n\r\n")

@@ -35,7 +35,7 @@ extension EngineSuites {
     struct Persistence {
         @Test("A connection persists by version and Connection options (RFC 9112 §9.3)", arguments: PersistenceCase.all)
         func requests(item: PersistenceCase) async throws {
-            try await TestEngine.run(handler: Handlers.describe) { server in
+            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 let client = try server.client()
                 let field = item.connection.map { "Connection: \($0)\r\n" } ?? ""
                 let request = "GET /1 HTTP/\(item.version)\r\nHost: localhost:\(server.port)\r\n\(field)\r\n"
@@ -57,7 +57,7 @@ extension EngineSuites {
             try await TestEngine.run(handler: { context in
                 try context.response.headers.append(name: "Connection", value: "close")
                 try await context.response.write("bye")
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 let response = try client.exchange(server.get() + server.get())
                 #expect(response.text == "bye")
@@ -71,7 +71,7 @@ extension EngineSuites {
             try await TestEngine.run(handler: { context in
                 try context.feature((any ConnectionLifetimeNotificationFeature).self).requestClose()
                 try await context.response.write("bye")
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 #expect(try client.exchange(server.get()).closes)
                 #expect(try client.readToEnd().end == .orderly)
@@ -84,7 +84,7 @@ extension EngineSuites {
                 try await context.response.write("one ")
                 try await context.response.flush()
                 try await context.response.write("two")
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 let response = try client.exchange("GET / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nConnection: keep-alive\r\n\r\n")
                 #expect(response["Transfer-Encoding"] == nil)
@@ -103,7 +103,7 @@ extension EngineSuites {
                     try context.response.headers.append(name: "Content-Type", value: "text/plain")
                 }
                 try await context.response.write(context.target)
-            }, { server in
+            }, { (server) async throws in
                 for targets in [["/1"], ["/1", "/2", "/3"], ["/cached"], ["/cached", "/cached", "/2", "/cached"]] {
                     for _ in 0..<20 {
                         let client = try server.client()
@@ -118,7 +118,7 @@ extension EngineSuites {
 
         @Test("Half a request and then the end closes the connection at once")
         func partialHead() async throws {
-            try await TestEngine.run(handler: Handlers.describe) { server in
+            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 for request in ["GET", "GET / HTTP/1.1\r\n", "\r\n", ""] {
                     let client = try server.client()
                     client.patience = .seconds(2)

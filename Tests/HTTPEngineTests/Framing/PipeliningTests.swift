@@ -12,7 +12,7 @@ extension EngineSuites {
             "Pipelined requests are answered one for one and in order (RFC 9112 §9.3.2)",
             arguments: Setup.allCases, [1, 2, 3, 16, 50])
         func order(setup: Setup, count: Int) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { server in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { (server) async throws in
                 let client = try server.client()
                 try client.send((0..<count).map { server.get("/\($0)") }.joined())
                 for index in 0..<count {
@@ -26,7 +26,7 @@ extension EngineSuites {
 
         @Test("Pipelined requests with content, known and chunked, stay apart", arguments: Setup.allCases)
         func contents(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
                 let client = try server.client()
                 try client.send(
                     server.post(body: "first") + server.chunkedHead() + "3\r\nsec\r\n3\r\nond\r\n0\r\n\r\n"
@@ -46,7 +46,7 @@ extension EngineSuites {
                     if context.target == "/wait" { try await gate.wait() }
                     try await context.response.write(context.target)
                 },
-                { server in
+                { (server) async throws in
                     let client = try server.client()
                     try client.send(server.get("/a") + server.get("/wait") + server.get("/b"))
                     #expect(try client.readResponse().text == "/a")
@@ -60,7 +60,7 @@ extension EngineSuites {
 
         @Test("A request cut at any byte is the same request (RFC 9112 §2.2)")
         func cuts() async throws {
-            try await TestEngine.run(handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(handler: Handlers.echoWhole) { (server) async throws in
                 let request = Array((server.chunkedHead("/cut", "X-A: b") + "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: t\r\n\r\n").utf8)
                 for cut in 1..<request.count {
                     let client = try server.client()
@@ -75,7 +75,7 @@ extension EngineSuites {
 
         @Test("A request sent byte by byte is the same request", arguments: Setup.allCases)
         func bytes(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
                 let client = try server.client()
                 for byte in Array((server.post("/slow", body: "content") + server.get()).utf8) { try client.send([byte]) }
                 #expect(try client.readResponse().text == "content")
@@ -85,7 +85,7 @@ extension EngineSuites {
 
         @Test("Up to two empty lines before a request line are skipped (RFC 9112 §2.2)")
         func emptyLines() async throws {
-            try await TestEngine.run(handler: Handlers.describe) { server in
+            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 let client = try server.client()
                 #expect(try client.exchange("\r\n" + server.get("/1")).text == "GET /1")
                 #expect(try client.exchange("\r\n\r\n" + server.get("/2")).text == "GET /2")

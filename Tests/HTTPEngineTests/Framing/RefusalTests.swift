@@ -72,7 +72,7 @@ extension EngineSuites {
     struct Refusals {
         @Test("A malformed head gets its status from the table, and nothing behind it is answered")
         func heads() async throws {
-            try await TestEngine.run(handler: Handlers.describe) { server in
+            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 for item in RefusedMessage.heads {
                     let requests = server.statistics.requestsInProgress
                     let client = try server.client()
@@ -92,7 +92,7 @@ extension EngineSuites {
 
         @Test("A malformed head is refused wherever it is cut")
         func cutHeads() async throws {
-            try await TestEngine.run(handler: Handlers.describe) { server in
+            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 for item in RefusedMessage.heads {
                     let client = try server.client()
                     var statusLine: ClientResponse?
@@ -108,7 +108,7 @@ extension EngineSuites {
 
         @Test("A refusal after a good request leaves that one's response whole", arguments: Setup.allCases)
         func behindGoodOne(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { server in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { (server) async throws in
                 let client = try server.client()
                 let first = try client.exchange(server.get("/1") + "BAD\r\n\r\n")
                 #expect(first.text == "GET /1")
@@ -132,7 +132,7 @@ extension EngineSuites {
 
         @Test("A client that sends a head without end gets 431, not memory")
         func endlessHead() async throws {
-            try await TestEngine.run(handler: Handlers.describe) { server in
+            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 let client = try server.client()
                 try client.send("GET / HTTP/1.1\r\n")
                 let line = Array("X-Filler: \(String(repeating: "b", count: 1000))\r\n".utf8)

@@ -11,7 +11,7 @@ extension EngineSuites {
         // Off the loop a write leaves before the engine knows that it was the last.
         @Test("A whole response has Content-Length, Date and Server, and no Connection", arguments: [Setup.oneLoop, .twoLoops])
         func whole(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { server in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { (server) async throws in
                 let response = try server.client().exchange(server.get("/x"))
                 #expect(response["Content-Length"] == "6")
                 #expect(response["Server"] == "HTTPRing")
@@ -28,7 +28,7 @@ extension EngineSuites {
                     try await context.response.write(word)
                     try await context.response.flush()
                 }
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 for _ in 0..<2 {
                     let response = try client.exchange(server.get())
@@ -50,7 +50,7 @@ extension EngineSuites {
                     try await context.response.write("b")
                 default: try await context.response.write([UInt8](repeating: 65, count: 100_000))
                 }
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 for _ in 0..<2 {
                     let request = "HEAD / HTTP/1.1\r\nHost: localhost:\(server.port)\r\n\r\n"
@@ -64,7 +64,7 @@ extension EngineSuites {
 
         @Test("204, 205 and 304 have no content, and the connection goes on (RFC 9110 §15)", arguments: [204, 205, 304])
         func bodiless(status: Int) async throws {
-            try await TestEngine.run(handler: { context in context.response.statusCode = status }, { server in
+            try await TestEngine.run(handler: { context in context.response.statusCode = status }, { (server) async throws in
                 let client = try server.client()
                 for _ in 0..<3 {
                     let response = try client.exchange(server.get())
@@ -97,7 +97,7 @@ extension EngineSuites {
                 } else {
                     try await context.response.write("abcd")
                 }
-            }, { server in
+            }, { (server) async throws in
                 #expect(try server.client().exchange(server.get("/early")).status == 500)
                 let client = try server.client()
                 let response = try client.exchange(server.get("/late"))
@@ -112,7 +112,7 @@ extension EngineSuites {
                 context.response.contentLength = 10
                 try await context.response.write("abc")
                 if context.target == "/late" { try await context.response.flush() }
-            }, { server in
+            }, { (server) async throws in
                 #expect(try server.client().exchange(server.get("/early")).status == 500)
                 let client = try server.client()
                 #expect(throws: ClientError.ended(.reset)) { try client.exchange(server.get("/late")) }
@@ -127,7 +127,7 @@ extension EngineSuites {
                 var trailers = FieldSection()
                 try trailers.append(name: "X-Sum", value: "42")
                 try context.feature((any HTTPResponseTrailersFeature).self).responseTrailers = trailers
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 for _ in 0..<2 {
                     let response = try client.exchange(server.get())
@@ -147,7 +147,7 @@ extension EngineSuites {
                 try interim.sendInterim(statusCode: 103, headers: links)
                 try interim.sendInterim(statusCode: 103, headers: links)
                 try await context.response.write("final")
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 let first = try client.exchange(server.get())
                 #expect(first.status == 103)
@@ -165,7 +165,7 @@ extension EngineSuites {
             try await TestEngine.run(handler: { context in
                 context.response.statusCode = Int(context.target.dropFirst()) ?? 0
                 if context.target == "/299" { context.features.response?.reasonPhrase = "Fine by me" }
-            }, { server in
+            }, { (server) async throws in
                 let client = try server.client()
                 for status in [200, 201, 299, 301, 404, 418, 500, 599, 600, 999] {
                     let response = try client.exchange(server.get("/\(status)"))
@@ -180,7 +180,7 @@ extension EngineSuites {
             try await TestEngine.run(handler: { context in
                 try context.response.headers.append(name: "Date", value: "Sun, 06 Nov 1994 08:49:37 GMT")
                 try context.response.headers.append(name: "Server", value: "mine")
-            }, { server in
+            }, { (server) async throws in
                 let response = try server.client().exchange(server.get())
                 #expect(response["Date"] == "Sun, 06 Nov 1994 08:49:37 GMT")
                 #expect(response["Server"] == "mine")

@@ -88,7 +88,7 @@ extension EngineSuites {
             try await TestEngine.run(TestSettings(setup), handler: { context in
                 seen.add(context.target)
                 for try await _ in context.request.body {}
-            }, { server in
+            }, { (server) async throws in
                 for item in SmugglingForms.all {
                     let inner = server.get("/smuggled")
                     let client = try server.client()
@@ -110,7 +110,7 @@ extension EngineSuites {
             try await TestEngine.run(handler: { context in
                 seen.add(context.target)
                 if isRead { for try await _ in context.request.body {} }
-            }, { server in
+            }, { (server) async throws in
                 for item in SmugglingForms.chunked {
                     let inner = Array(server.get("/smuggled").utf8)
                     let client = try server.client()
@@ -134,7 +134,7 @@ extension EngineSuites {
             let seen = Notes()
             try await TestEngine.run(TestSettings(setup), handler: { context in
                 seen.add(context.target)
-            }, { server in
+            }, { (server) async throws in
                 let inner = server.get("/smuggled")
                 let client = try server.client()
                 try client.send(server.post("/1", body: inner + inner))
@@ -147,7 +147,7 @@ extension EngineSuites {
 
         @Test("GET, HEAD and DELETE with content have it read as content (RFC 9110 §9.3.1)")
         func contentOnGet() async throws {
-            try await TestEngine.run(handler: Handlers.echoWhole) { server in
+            try await TestEngine.run(handler: Handlers.echoWhole) { (server) async throws in
                 let inner = server.get("/smuggled")
                 let client = try server.client()
                 for method in ["GET", "DELETE", "OPTIONS", "PATCH", "BREW"] {
