@@ -13,17 +13,25 @@ struct AllocationTests {
     @Test("A warm server allocates no more for a request than its threshold", arguments: Scenario.all)
     func steadyState(_ scenario: Scenario) async throws {
         let result = try await #require(
-            processExitsWith: .success, observing: [\.standardOutputContent]
+            processExitsWith: .success,
+            observing: [\.standardOutputContent]
         ) { [name = scenario.name as String] in
             try await Measurement.run(name)
         }
         let output = String(decoding: result.standardOutputContent, as: UTF8.self)
         let total = try #require(Measurement.total(in: output), "the measuring process said: \(output)")
         let perRequest = Double(total) / Double(scenario.requestCount)
-        print("allocations: \(scenario.name): \(total) for \(scenario.requestCount) requests,", perRequest, "a request")
+        print(
+            "allocations: \(scenario.name): \(total) for \(scenario.requestCount) requests,",
+            perRequest,
+            "a request"
+        )
         if getenv("HTTPRING_ALLOCATION_TRACE") != nil { print(output) }
         let limit = scenario.allocationsMax * Double(scenario.requestCount) + Double(Scenario.slack)
-        #expect(Double(total) <= limit, "\(perRequest) allocations a request are over \(scenario.allocationsMax)")
+        #expect(
+            Double(total) <= limit,
+            "\(perRequest) allocations a request are over \(scenario.allocationsMax)"
+        )
     }
 
     @Test("The counter sees an allocation made in Swift, so that 0 means none")
@@ -44,7 +52,9 @@ struct AllocationTests {
 enum Availability {
     static let isCounting: Bool = {
         let isAvailable = allocation_counter_is_available()
-        if !isAvailable { print("allocations: skipped, a sanitizer or another C library has malloc for itself") }
+        if !isAvailable {
+            print("allocations: skipped, a sanitizer or another C library has malloc for itself")
+        }
         return isAvailable
     }()
 }

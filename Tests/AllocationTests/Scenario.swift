@@ -43,32 +43,74 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     /// and the last growth of buffers that the warm-up did not see.
     static let slack = 64
 
-    /// The thresholds. One changes only with a reason in the commit.
+    /// The thresholds.
+    ///
+    /// One changes only with a reason in the commit.
     static let all = [
         Scenario(
-            name: "cached hit", request: get("/cached"), pattern: .same,
-            requestCount: 10_000, releaseMax: 0, debugMax: 2),
+            name: "cached hit",
+            request: get("/cached"),
+            pattern: .same,
+            requestCount: 10_000,
+            releaseMax: 0,
+            debugMax: 2
+        ),
         Scenario(
-            name: "cached hit with a head that is new each time", request: get("/cached", "X-Trace: #\r\n"),
-            pattern: .changing, requestCount: 10_000, releaseMax: 0, debugMax: 12),
+            name: "cached hit with a head that is new each time",
+            request: get("/cached", "X-Trace: #\r\n"),
+            pattern: .changing,
+            requestCount: 10_000,
+            releaseMax: 0,
+            debugMax: 12
+        ),
         Scenario(
-            name: "cached hit, 16 pipelined", request: get("/cached"), pattern: .pipelined(16),
-            requestCount: 10_000, releaseMax: 0, debugMax: 1),
+            name: "cached hit, 16 pipelined",
+            request: get("/cached"),
+            pattern: .pipelined(16),
+            requestCount: 10_000,
+            releaseMax: 0,
+            debugMax: 1
+        ),
         Scenario(
-            name: "GET from a handler", request: get("/plaintext"), pattern: .same,
-            requestCount: 10_000, releaseMax: 0, debugMax: 6),
+            name: "GET from a handler",
+            request: get("/plaintext"),
+            pattern: .same,
+            requestCount: 10_000,
+            releaseMax: 0,
+            debugMax: 6
+        ),
         Scenario(
-            name: "GET from a handler, 16 pipelined", request: get("/plaintext"), pattern: .pipelined(16),
-            requestCount: 10_000, releaseMax: 0, debugMax: 5),
+            name: "GET from a handler, 16 pipelined",
+            request: get("/plaintext"),
+            pattern: .pipelined(16),
+            requestCount: 10_000,
+            releaseMax: 0,
+            debugMax: 5
+        ),
         Scenario(
-            name: "GET from a handler that sets its type as text", request: get("/text"), pattern: .same,
-            requestCount: 10_000, releaseMax: 0, debugMax: 6),
+            name: "GET from a handler that sets its type as text",
+            request: get("/text"),
+            pattern: .same,
+            requestCount: 10_000,
+            releaseMax: 0,
+            debugMax: 6
+        ),
         Scenario(
-            name: "POST of 13 bytes to a handler that echoes", request: post("/echo", "Hello, World!"),
-            pattern: .same, requestCount: 10_000, releaseMax: 1, debugMax: 4),
+            name: "POST of 13 bytes to a handler that echoes",
+            request: post("/echo", "Hello, World!"),
+            pattern: .same,
+            requestCount: 10_000,
+            releaseMax: 1,
+            debugMax: 4
+        ),
         Scenario(
-            name: "GET on a new connection each time", request: get("/plaintext", "Connection: close\r\n"),
-            pattern: .reconnecting, requestCount: 2000, releaseMax: 0, debugMax: 6),
+            name: "GET on a new connection each time",
+            request: get("/plaintext", "Connection: close\r\n"),
+            pattern: .reconnecting,
+            requestCount: 2000,
+            releaseMax: 0,
+            debugMax: 6
+        ),
     ]
 
     private static func get(_ path: String, _ fields: String = "") -> String {

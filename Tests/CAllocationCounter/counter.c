@@ -38,7 +38,6 @@ struct trace {
 static atomic_bool is_counting;
 static atomic_bool is_tracing;
 static atomic_uint_fast64_t count;
-static atomic_flag traces_lock = ATOMIC_FLAG_INIT;
 static struct trace traces[TRACES_MAX];
 
 bool allocation_counter_is_available(void) { return COUNTS; }
@@ -77,6 +76,8 @@ extern void *__libc_realloc(void *block, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 extern void *__libc_valloc(size_t size);
 extern void *__libc_pvalloc(size_t size);
+
+static atomic_flag traces_lock = ATOMIC_FLAG_INIT;
 
 static void note_trace(void) {
     static _Thread_local bool is_noting;
