@@ -4,8 +4,8 @@ import Synchronization
 
 /// The connection limit, shared by all loops.
 ///
-/// With ample room loops accept as many as come and count them after; near the limit they take a place
-/// before they accept, so that the limit holds exactly.
+/// With ample room loops accept as many as come and count them after; near the limit they accept one at a
+/// time and leave it alone until it has a place, so that the limit holds exactly.
 final class ConnectionPlaces: Sendable {
     /// Room that a burst of accepted connections on one loop may use up unseen.
     static let ampleCount = 1024

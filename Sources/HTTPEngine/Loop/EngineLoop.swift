@@ -186,8 +186,9 @@ final class EngineLoop: LoopDelegate {
             ring.cancel(token, token: Token(kind: TokenKind.cancel.rawValue, generation: 0, slot: 0))
         }
         let isQuiet = listener.state == .off || listener.state == .paused
-        releasePlace(listener)
         listener.state = .closing
+        if listener.parkedSocket >= 0 { Socket.close(listener.parkedSocket) }
+        listener.parkedSocket = -1
         // The descriptor closes with its listener, once no accept of ours is left.
         if isQuiet { retire(listener) }
     }
@@ -199,27 +200,26 @@ final class EngineLoop: LoopDelegate {
         retiredListeners.append(listener)
     }
 
-    private func releasePlace(_ listener: LoopListener) {
-        guard listener.holdsPlace else { return }
-        listener.holdsPlace = false
-        engine.connectionPlaces.release()
-    }
-
     /// Arms the accept of a listener, as many at a time as the connection limit leaves room for.
     private func accept(_ listener: LoopListener) {
         guard listener.state == .off || listener.state == .paused, !isDraining else { return }
+        if listener.parkedSocket >= 0 {
+            guard engine.connectionPlaces.take() else {
+                pause(listener, retryAfter: 0)
+                return
+            }
+            let socket = listener.parkedSocket
+            listener.parkedSocket = -1
+            connectionAccepted(socket, listener)
+        }
         let token = Token(kind: TokenKind.accept.rawValue, generation: 0, slot: listener.index)
         if engine.connectionPlaces.hasAmpleRoom {
             listener.state = .multishot
             ring.acceptMultishot(listener: listener.socket, token: token)
-        } else if engine.connectionPlaces.take() {
-            // Near the limit a place is taken first and one connection is accepted into it, so that the
-            // limit holds to the connection whatever waits in the backlog.
-            listener.holdsPlace = true
+        } else {
+            // Near the limit one at a time, so that it holds to the connection whatever waits in the backlog.
             listener.state = .once
             ring.acceptOnce(listener: listener.socket, token: token)
-        } else {
-            pause(listener, retryAfter: 0)
         }
     }
 
@@ -241,12 +241,7 @@ final class EngineLoop: LoopDelegate {
     private func acceptCompleted(_ completion: Completion) {
         let index = Int(completion.token.slot)
         guard index < listeners.count, let listener = listeners[index] else { return }
-        if completion.result >= 0 {
-            let hasPlace = listener.holdsPlace
-            listener.holdsPlace = false
-            if !hasPlace { engine.connectionPlaces.takeUnchecked() }
-            connectionAccepted(completion.result, listener)
-        }
+        if completion.result >= 0 { admit(completion.result, listener) }
         guard !completion.hasMore else {
             if !engine.connectionPlaces.hasAmpleRoom, listener.state == .multishot {
                 listener.state = .once
@@ -258,7 +253,6 @@ final class EngineLoop: LoopDelegate {
             retire(listener)
             return
         }
-        releasePlace(listener)
         listener.state = .off
         switch completion.errno {
         case nil, ECANCELED, ECONNABORTED, EINTR, EAGAIN, EPROTO:
@@ -268,6 +262,26 @@ final class EngineLoop: LoopDelegate {
             // once, so accepting rests until descriptors may be free again.
             engine.report(.acceptPaused(endpoint: listener.endpoint.text, errno: completion.errno ?? 0))
             pause(listener, retryAfter: 100_000_000)
+        }
+    }
+
+    /// Takes an accepted connection in, or keeps it until there is a place for it.
+    ///
+    /// No place is taken before a client is there: one held by a listener that nobody calls would be lost to
+    /// the others, and with a low limit to everybody.
+    private func admit(_ socket: Int32, _ listener: LoopListener) {
+        if isDraining {
+            Socket.close(socket)
+        } else if listener.state == .once, listener.parkedSocket < 0 {
+            if engine.connectionPlaces.take() {
+                connectionAccepted(socket, listener)
+            } else {
+                listener.parkedSocket = socket
+            }
+        } else {
+            // Of a multishot accept that was armed with ample room.
+            engine.connectionPlaces.takeUnchecked()
+            connectionAccepted(socket, listener)
         }
     }
 

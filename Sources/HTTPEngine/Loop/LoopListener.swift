@@ -36,8 +36,8 @@ final class LoopListener {
     let index: UInt32
     let cacheAddress: [UInt8]
     var state = State.off
-    /// Whether a place under the connection limit is held for the accept that is armed.
-    var holdsPlace = false
+    /// A connection that was accepted over the limit and waits for a place; -1 when there is none.
+    var parkedSocket: Int32 = -1
 
     /// The listening descriptor, -1 once it is closed.
     var socket: Int32 { listener?.descriptor ?? -1 }

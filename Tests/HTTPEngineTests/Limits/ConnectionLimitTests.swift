@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import HTTPFeatures
+import HTTPWire
+import Testing
+
+@testable import HTTPEngine
+
+extension EngineSuites {
+    @Suite("limits: connections")
+    struct ConnectionLimits {
+        @Test("At the limit the rest wait in the backlog, and each gets a place that comes free", arguments: [Setup.oneLoop, .twoLoops])
+        func exact(setup: Setup) async throws {
+            var settings = TestSettings(setup)
+            settings.options.limits.maxConnections = 3
+            try await TestEngine.run(settings, handler: Handlers.describe) { (server) async throws in
+                var clients = try (0..<10).map { _ in try server.client() }
+                for client in clients { try client.send(server.get()) }
+                #expect(eventually { server.statistics.connectionsOpen == 3 }, "\(server.statistics)")
+                var servedCount = 0
+                while !clients.isEmpty {
+                    #expect(server.statistics.connectionsOpen <= 3)
+                    var index: Int?
+                    #expect(eventually {
+                        index = clients.firstIndex { client in
+                            var item = pollfd(fd: client.socket, events: Int16(POLLIN), revents: 0)
+                            return poll(&item, 1, 0) == 1
+                        }
+                        return index != nil
+                    }, "\(servedCount) of 10 were served")
+                    guard let index else { return }
+                    let client = clients.remove(at: index)
+                    #expect(try client.readResponse().status == 200)
+                    servedCount += 1
+                    client.close()
+                }
+                #expect(eventually { server.statistics.connectionsOpen == 0 })
+            }
+        }
+
+        @Test("A limit of one serves one after another, whichever loop and address they reach", arguments: [Setup.oneLoop, .twoLoops])
+        func one(setup: Setup) async throws {
+            var settings = TestSettings(setup)
+            settings.options.limits.maxConnections = 1
+            try await TestEngine.run(settings, handler: Handlers.describe) { (server) async throws in
+                for index in 0..<20 {
+                    let client = index.isMultiple(of: 2) ? try server.client() : try Client(ipv6Port: server.port)
+                    #expect(try client.exchange(server.get("/\(index)")).text == "GET /\(index)")
+                    client.close()
+                }
+            }
+        }
+
+        @Test("Out of descriptors: accepting rests, those present are served, and it recovers by itself (EMFILE)")
+        func descriptors() async throws {
+            await #expect(processExitsWith: .success) {
+                try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
+                    let present = try server.client()
+                    #expect(try present.exchange(server.get()).status == 200)
+                    var limit = rlimit()
+                    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                    limit.rlim_cur = 256
+                    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                    var fillers: [Int32] = []
+                    while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
+                    if let last = fillers.popLast() { close(last) }
+                    // The one descriptor left is the client's; none is left to accept it with.
+                    let waiting = try server.client()
+                    try waiting.send(server.get("/late"))
+                    #expect(eventually { server.events.contains("acceptPaused: \(EMFILE)") })
+                    #expect(try present.exchange(server.get("/present")).text == "GET /present")
+                    #expect(server.statistics.acceptPauses > 0)
+                    for filler in fillers { close(filler) }
+                    #expect(try waiting.readResponse().text == "GET /late")
+                }
+            }
+        }
+    }
+}
