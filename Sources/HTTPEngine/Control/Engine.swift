@@ -172,7 +172,7 @@ public final class Engine: Sendable {
                 if index == control.targets.count { control.targets.append(target) } else { control.targets[index] = target }
             }
         } catch {
-            closeEndpoints(for: bound)
+            await closeEndpoints(for: bound)
             throw error
         }
         await publishRoutes()
@@ -194,7 +194,7 @@ public final class Engine: Sendable {
             return group
         }
         guard let group else { return false }
-        closeEndpoints(for: prefix)
+        await closeEndpoints(for: prefix)
         cache.flush(urlGroupID: group.id)
         await publishRoutes()
         return true
@@ -260,7 +260,10 @@ public final class Engine: Sendable {
             }
         }
         if let failure, opened.isEmpty || !EndpointAddresses.isFamilyMissing(failure) {
-            for address in opened { release(address) }
+            for address in opened {
+                guard let (id, loops) = release(address) else { continue }
+                for handle in loops { handle.ring.post { handle.loop.stopListening(id) {} } }
+            }
             throw failure
         }
         return bound
@@ -312,19 +315,28 @@ public final class Engine: Sendable {
         }
     }
 
-    private func closeEndpoints(for prefix: URLPrefix) {
-        for address in EndpointAddresses.of(prefix.host, port: prefix.port) { release(address) }
+    /// Gives up a prefix's addresses; returns when those that nobody else needs are free.
+    private func closeEndpoints(for prefix: URLPrefix) async {
+        for address in EndpointAddresses.of(prefix.host, port: prefix.port) {
+            guard let (id, loops) = release(address) else { continue }
+            for handle in loops {
+                await withCheckedContinuation { continuation in
+                    handle.ring.post { handle.loop.stopListening(id) { continuation.resume() } }
+                }
+            }
+        }
     }
 
-    private func release(_ address: SocketAddress) {
-        let (id, loops) = control.withLock { control -> (UInt32?, [LoopHandle]) in
-            guard let index = control.endpoints.firstIndex(where: { $0.address == address }) else { return (nil, []) }
+    /// Takes back one use of an address.
+    ///
+    /// - Returns: the endpoint to close and the loops that have it, where that was the last use.
+    private func release(_ address: SocketAddress) -> (id: UInt32, loops: [LoopHandle])? {
+        control.withLock { control in
+            guard let index = control.endpoints.firstIndex(where: { $0.address == address }) else { return nil }
             control.endpoints[index].useCount -= 1
-            guard control.endpoints[index].useCount == 0 else { return (nil, []) }
+            guard control.endpoints[index].useCount == 0 else { return nil }
             return (control.endpoints.remove(at: index).endpoint.id, control.loops)
         }
-        guard let id else { return }
-        for handle in loops { handle.ring.post { handle.loop.stopListening(id) } }
     }
 
     // MARK: State

@@ -175,8 +175,15 @@ final class EngineLoop: LoopDelegate {
     }
 
     /// Stops accepting at an endpoint and closes its socket.
-    func stopListening(_ id: UInt32) {
-        for listener in listeners { if let listener, listener.endpoint.id == id { close(listener) } }
+    ///
+    /// - Parameter ended: called when its socket is closed, so that the port is free.
+    func stopListening(_ id: UInt32, ended: @escaping () -> Void) {
+        for case let listener? in listeners where listener.endpoint.id == id && listener.state != .closing {
+            listener.ended = ended
+            close(listener)
+            return
+        }
+        ended()
     }
 
     private func close(_ listener: LoopListener) {
@@ -198,6 +205,7 @@ final class EngineLoop: LoopDelegate {
         listener.closeSocket()
         listeners[Int(listener.index)] = nil
         retiredListeners.append(listener)
+        listener.ended.take()?()
     }
 
     /// Arms the accept of a listener, as many at a time as the connection limit leaves room for.

@@ -38,6 +38,8 @@ final class LoopListener {
     var state = State.off
     /// A connection that was accepted over the limit and waits for a place; -1 when there is none.
     var parkedSocket: Int32 = -1
+    /// Called when the socket is closed.
+    var ended: (() -> Void)?
 
     /// The listening descriptor, -1 once it is closed.
     var socket: Int32 { listener?.descriptor ?? -1 }

