@@ -54,15 +54,16 @@ extension EngineSuites {
         @Test("Out of descriptors: accepting rests, those present are served, and it recovers by itself (EMFILE)")
         func descriptors() async throws {
             await #expect(processExitsWith: .success) {
+                // The kernel reads the limit when an accept is armed, so it is lowered first.
+                var limit = rlimit()
+                getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                limit.rlim_cur = 256
+                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                     let present = try server.client()
                     #expect(try present.exchange(server.get()).status == 200)
-                    var limit = rlimit()
-                    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-                    limit.rlim_cur = 256
-                    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                     var fillers: [Int32] = []
-                    while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
+                    while case let filler = open("/dev/null", O_RDONLY), filler >= 0 { fillers.append(filler) }
                     if let last = fillers.popLast() { close(last) }
                     // The one descriptor left is the client's; none is left to accept it with.
                     let waiting = try server.client()
