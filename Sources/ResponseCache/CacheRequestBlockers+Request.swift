@@ -38,6 +38,10 @@ extension CacheRequestBlockers {
         }
     }
 
+    /// Whether one of the fields that have a say is among those present.
+    @inline(__always)
+    public static func mayLie(in present: FieldIDSet) -> Bool { present.intersects(decisive) }
+
     /// The fields that have a say.
     private static let decisive = FieldIDSet(
         .authorization,

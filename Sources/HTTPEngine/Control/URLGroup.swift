@@ -74,6 +74,11 @@ final class RouteTarget: Sendable {
     let group: URLGroup
     let queue: RequestQueue?
     let consumer: (any RequestConsumer)?
+    // What every request of the prefix is given, here so that it costs a load.
+    let minSendBytesPerSecond: Int
+    let minContentBytesPerSecond: Int
+    let contentLimit: Int64
+    let limitsConcurrency: Bool
 
     init(index: Int32, prefix: URLPrefix, group: URLGroup) {
         self.index = index
@@ -82,5 +87,9 @@ final class RouteTarget: Sendable {
         self.group = group
         self.queue = group.queue
         self.consumer = group.queue?.consumer
+        minSendBytesPerSecond = group.timeouts.minSendBytesPerSecond
+        minContentBytesPerSecond = group.timeouts.minRequestBodyBytesPerSecond
+        contentLimit = group.maxRequestBodySize ?? -1
+        limitsConcurrency = group.queue?.concurrencyMax != nil
     }
 }

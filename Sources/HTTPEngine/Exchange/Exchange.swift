@@ -58,6 +58,7 @@ public final class Exchange {
     @exclusivity(unchecked) private var headCopy: UnsafeMutablePointer<UInt8>?
     @exclusivity(unchecked) private var headCopyCapacity = 0
     @exclusivity(unchecked) var target: RouteTarget?
+    @exclusivity(unchecked) private(set) var limitsConcurrency = false
     @exclusivity(unchecked) private(set) var consumer: (any RequestConsumer)?
     @exclusivity(unchecked) var prefixPathByteCount = 0
     @exclusivity(unchecked) var requestNumber: UInt32 = 0
@@ -140,7 +141,7 @@ public final class Exchange {
     func begin(driver: HTTP1Driver, target: RouteTarget, prefixPathByteCount: Int, headBytes: UnsafeBufferPointer<UInt8>) {
         if features.revision != 0 { features.reset(to: self) }
         self.driver = driver
-        self.target = target
+        if self.target !== target { self.target = target }
         self.prefixPathByteCount = prefixPathByteCount
         self.headBytes = headBytes
         swap(&head, &loop.scratchHead)
@@ -150,11 +151,13 @@ public final class Exchange {
         connectionNumber = connection.number
         connectionStartedAt = connection.acceptedAt
         headEndedAt = loop.ring.now.nanoseconds
-        beginContent(target.group)
+        contentLimit = target.contentLimit
+        minContentBytesPerSecond = target.minContentBytesPerSecond
+        limitsConcurrency = target.limitsConcurrency
+        if head.hasContent { beginContent() }
     }
 
-    private func beginContent(_ group: URLGroup) {
-        contentLimit = group.maxRequestBodySize ?? -1
+    private func beginContent() {
         if head.isChunked {
             contentFraming = .chunked
             isContentAtEnd = false
@@ -184,7 +187,8 @@ public final class Exchange {
 
     /// The application has it now.
     func delivered(to consumer: any RequestConsumer) {
-        self.consumer = consumer
+        // Nearly always that of the last request, which costs a comparison instead of two references.
+        if self.consumer !== consumer { self.consumer = consumer }
         stage = .running
         isHeldByHandler = true
         deliveredAt = loop.ring.now.nanoseconds
@@ -269,8 +273,7 @@ public final class Exchange {
             headCopy = nil
             headCopyCapacity = 0
         }
-        target = nil
-        overrides = nil
+        if overrides != nil { overrides = nil }
         if addresses != nil { addresses = nil }
         queuedAt = 0
         contentFraming = .none
@@ -292,8 +295,8 @@ public final class Exchange {
         if !abortedActions.isEmpty { abortedActions.removeAll() }
         if !completedActions.isEmpty { completedActions.removeAll() }
         allowsSynchronousIO = false
-        identifier = nil
-        duplex = nil
+        if identifier != nil { identifier = nil }
+        if duplex != nil { duplex = nil }
         if body.capacity > 65536 { body = OutputBuffer(capacity: 0) }
         loop.giveBack(self)
     }

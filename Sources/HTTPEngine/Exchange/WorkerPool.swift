@@ -120,6 +120,8 @@ final class Worker {
     }
 
     private func run() async {
+        let pool = self.pool
+        guard let loop = pool.loop else { return }
         while !isSpent {
             guard let exchange = pool.next() else {
                 guard pool.park(self) else { return }
@@ -131,7 +133,7 @@ final class Worker {
                 await exchange.consumer?.consume(exchange)
                 exchange.worker = nil
             }
-            pool.loop.handlerEnded(exchange)
+            loop.handlerEnded(exchange)
             exchange.handlerReleased()
         }
     }

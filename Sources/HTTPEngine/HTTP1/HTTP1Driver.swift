@@ -233,7 +233,10 @@ final class HTTP1Driver: ProtocolDriver {
             return refuseRoute(HTTP1Driver.refusal(for: route), headBytes)
         }
         // SAFETY: the head's bytes stay where they are during this call.
-        let blockers = CacheRequestBlockers(loop.scratchHead, bytes: Span(_unsafeElements: headBytes))
+        let blockers =
+            loop.scratchHead.method == .get && !loop.scratchHead.hasContent
+                && !CacheRequestBlockers.mayLie(in: loop.scratchHead.present)
+            ? [] : CacheRequestBlockers(loop.scratchHead, bytes: Span(_unsafeElements: headBytes))
         if loop.options.responseCaching, blockers.mayServe, serveFromCache(headBytes, target, blockers) {
             return true
         }
@@ -250,13 +253,12 @@ final class HTTP1Driver: ProtocolDriver {
         exchange.requestNumber = requestCount
         exchange.headStartedAt = headStartedAt == 0 ? loop.ring.now.nanoseconds : headStartedAt
         exchange.cacheBlockers = blockers
-        exchange.minContentBytesPerSecond = target.group.timeouts.minRequestBodyBytesPerSecond
         if blockers.mayStore { exchange.cacheGeneration = loop.reader.store.flushGeneration }
         headStartedAt = 0
         contentWindowWaited = 0
         self.exchange = exchange
         phase = .exchange
-        connection.minSendBytesPerSecond = target.group.timeouts.minSendBytesPerSecond
+        connection.minSendBytesPerSecond = target.minSendBytesPerSecond
         connection.consume(headBytes.count)
         loop.deliver(exchange, to: queue, consumer: target.consumer)
         return false

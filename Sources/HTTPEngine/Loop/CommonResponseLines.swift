@@ -5,8 +5,7 @@ import HTTPWire
 /// `Date` and `Server` as field lines, made once a second. Loop-affine.
 struct CommonResponseLines {
     private var second: Int64 = -1
-    // SAFETY: two blocks of 512 bytes, allocated here and never freed: the loop that owns them lives as long
-    // as the process or ends with it.
+    // SAFETY: a block of 512 bytes, allocated here and freed by the loop that owns it, at its end.
     private let memory: UnsafeMutableRawPointer
     private var byteCount = 0
     private let server: [UInt8]

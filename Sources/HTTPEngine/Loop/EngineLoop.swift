@@ -36,6 +36,8 @@ final class EngineLoop: LoopDelegate {
     @exclusivity(unchecked) private var touchedSpare: ContiguousArray<Unmanaged<Connection>> = []
     @exclusivity(unchecked) private(set) var openCount = 0
     @exclusivity(unchecked) private(set) var isDraining = false
+    /// Whether the loop has ended; a handler may still hand its exchange back.
+    @exclusivity(unchecked) private var hasStopped = false
     @exclusivity(unchecked) private var hasReportedDrained = false
     @exclusivity(unchecked) private var scavengeAt: Int64 = 0
     @exclusivity(unchecked) private var connectionNumber: UInt64
@@ -77,6 +79,8 @@ final class EngineLoop: LoopDelegate {
         workers = WorkerPool()
         workers.loop = self
     }
+
+    deinit { responseLines.deallocate() }
 
     // MARK: LoopDelegate
 
@@ -148,6 +152,7 @@ final class EngineLoop: LoopDelegate {
             // The kernel or a handler that did not heed its cancellation still refers to what this loop owns.
             _ = Unmanaged.passRetained(self)
         }
+        hasStopped = true
         for exchange in spareExchanges { exchange.features.detach() }
         spareExchanges.removeAll()
     }
@@ -354,7 +359,7 @@ final class EngineLoop: LoopDelegate {
 
     /// Keeps an exchange that both its driver and its handler have let go of.
     func giveBack(_ exchange: Exchange) {
-        if spareExchanges.count < EngineLoop.spareExchangesMax, exchange.isUnshared() {
+        if spareExchanges.count < EngineLoop.spareExchangesMax, exchange.isUnshared(), !hasStopped {
             spareExchanges.append(exchange)
         } else {
             exchange.features.detach()
@@ -378,6 +383,8 @@ final class EngineLoop: LoopDelegate {
         }
         exchange.startWaiting(timeout: exchange.timeouts.requestQueue)
         waiting.append(exchange)
+        // A place may have come free on another loop between the two looks; nobody would tell of it again.
+        if queue.concurrencyMax != nil { retryWaiting() }
     }
 
     /// An exchange left the queue without having been delivered: its client went, or its time was up.
@@ -415,7 +422,7 @@ final class EngineLoop: LoopDelegate {
     /// A handler has returned.
     func handlerEnded(_ exchange: Exchange) {
         counters.exchangesEnded.count()
-        if let queue = exchange.queue, queue.concurrencyMax != nil {
+        if exchange.limitsConcurrency, let queue = exchange.queue {
             queue.giveProgress()
             if !waiting.isEmpty {
                 retryWaiting()
