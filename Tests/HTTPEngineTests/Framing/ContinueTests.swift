@@ -17,28 +17,36 @@ extension EngineSuites {
         @Test("100 is sent when the handler first reads, once (RFC 9110 §10.1.1)", arguments: Setup.allCases)
         func onFirstRead(setup: Setup) async throws {
             let gate = Gate()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                try await gate.wait()
-                let first = try await context.request.body.read(upTo: 2)
-                let rest = try await context.request.body.readAll()
-                try await context.response.write(first + rest)
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(Continue.head(server, count: 4))
-                #expect(eventually { gate.waitingCount == 1 })
-                #expect(client.pendingCount == 0)
-                gate.open()
-                #expect(try client.readResponse().status == 100)
-                try client.send("ab")
-                try client.send("cd")
-                #expect(try client.readResponse().text == "abcd")
-                #expect(try client.exchange(server.post(body: "wxyz")).text == "wxyz", "the connection goes on")
-            })
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    try await gate.wait()
+                    let first = try await context.request.body.read(upTo: 2)
+                    let rest = try await context.request.body.readAll()
+                    try await context.response.write(first + rest)
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(Continue.head(server, count: 4))
+                    #expect(eventually { gate.waitingCount == 1 })
+                    #expect(client.pendingCount == 0)
+                    gate.open()
+                    #expect(try client.readResponse().status == 100)
+                    try client.send("ab")
+                    try client.send("cd")
+                    #expect(try client.readResponse().text == "abcd")
+                    #expect(
+                        try client.exchange(server.post(body: "wxyz")).text == "wxyz",
+                        "the connection goes on"
+                    )
+                }
+            )
         }
 
         @Test("No 100 when the content is there already", arguments: Setup.allCases)
         func contentCame(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) {
+                (server) async throws in
                 let client = try server.client()
                 for _ in 0..<3 {
                     let response = try client.exchange(Continue.head(server, count: 3) + "abc")
@@ -75,11 +83,14 @@ extension EngineSuites {
             }
         }
 
-        @Test("An expectation other than 100-continue is 417; one of a 1.0 client is ignored (RFC 9110 §10.1.1)")
+        @Test(
+            "An expectation other than 100-continue is 417; one of a 1.0 client is ignored (RFC 9110 §10.1.1)"
+        )
         func others() async throws {
             try await TestEngine.run(handler: Handlers.echoWhole) { (server) async throws in
                 #expect(try server.client().exchange(server.get("/", "Expect: 200-ok")).status == 417)
-                let old = "POST / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nContent-Length: 3\r\n\(Continue.expect)\r\n\r\n"
+                let old =
+                    "POST / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nContent-Length: 3\r\n\(Continue.expect)\r\n\r\n"
                 let client = try server.client()
                 try client.send(old)
                 #expect(try client.isQuiet(for: .milliseconds(50)))
@@ -92,7 +103,8 @@ extension EngineSuites {
 
         @Test("100 for chunked content, which is then read to its end", arguments: Setup.allCases)
         func chunked(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) {
+                (server) async throws in
                 let client = try server.client()
                 #expect(try client.exchange(server.chunkedHead("/", Continue.expect)).status == 100)
                 try client.send("2\r\nab\r\n0\r\n\r\n")

@@ -33,7 +33,10 @@ struct PersistenceCase: Sendable, CustomTestStringConvertible {
 extension EngineSuites {
     @Suite("message framing: persistence")
     struct Persistence {
-        @Test("A connection persists by version and Connection options (RFC 9112 §9.3)", arguments: PersistenceCase.all)
+        @Test(
+            "A connection persists by version and Connection options (RFC 9112 §9.3)",
+            arguments: PersistenceCase.all
+        )
         func requests(item: PersistenceCase) async throws {
             try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 let client = try server.client()
@@ -54,66 +57,89 @@ extension EngineSuites {
 
         @Test("A handler's Connection: close ends the connection after the response")
         func handlerCloses() async throws {
-            try await TestEngine.run(handler: { context in
-                try context.response.headers.append(name: "Connection", value: "close")
-                try await context.response.write("bye")
-            }, { (server) async throws in
-                let client = try server.client()
-                let response = try client.exchange(server.get() + server.get())
-                #expect(response.text == "bye")
-                #expect(response["Connection"] == "close")
-                #expect(try client.readResponseIfAny() == nil)
-            })
+            try await TestEngine.run(
+                handler: { context in
+                    try context.response.headers.append(name: "Connection", value: "close")
+                    try await context.response.write("bye")
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    let response = try client.exchange(server.get() + server.get())
+                    #expect(response.text == "bye")
+                    #expect(response["Connection"] == "close")
+                    #expect(try client.readResponseIfAny() == nil)
+                }
+            )
         }
 
         @Test("requestClose() ends the connection after the response (ConnectionLifetimeNotification)")
         func requestClose() async throws {
-            try await TestEngine.run(handler: { context in
-                try context.feature((any ConnectionLifetimeNotificationFeature).self).requestClose()
-                try await context.response.write("bye")
-            }, { (server) async throws in
-                let client = try server.client()
-                #expect(try client.exchange(server.get()).closes)
-                #expect(try client.readToEnd().end == .orderly)
-            })
+            try await TestEngine.run(
+                handler: { context in
+                    try context.feature((any ConnectionLifetimeNotificationFeature).self).requestClose()
+                    try await context.response.write("bye")
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    #expect(try client.exchange(server.get()).closes)
+                    #expect(try client.readToEnd().end == .orderly)
+                }
+            )
         }
 
         @Test("A 1.0 client gets content of unknown length up to the connection's end (RFC 9112 §6.3)")
         func closeDelimited() async throws {
-            try await TestEngine.run(handler: { context in
-                try await context.response.write("one ")
-                try await context.response.flush()
-                try await context.response.write("two")
-            }, { (server) async throws in
-                let client = try server.client()
-                let response = try client.exchange("GET / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nConnection: keep-alive\r\n\r\n")
-                #expect(response["Transfer-Encoding"] == nil)
-                #expect(response["Content-Length"] == nil)
-                #expect(response["Connection"] == "close")
-                #expect(response.text == "one two")
-            })
+            try await TestEngine.run(
+                handler: { context in
+                    try await context.response.write("one ")
+                    try await context.response.flush()
+                    try await context.response.write("two")
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    let response = try client.exchange(
+                        "GET / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nConnection: keep-alive\r\n\r\n"
+                    )
+                    #expect(response["Transfer-Encoding"] == nil)
+                    #expect(response["Content-Length"] == nil)
+                    #expect(response["Connection"] == "close")
+                    #expect(response.text == "one two")
+                }
+            )
         }
 
-        @Test("A client that shuts its sending side still gets every response (RFC 9112 §9.6)", arguments: Setup.allCases)
+        @Test(
+            "A client that shuts its sending side still gets every response (RFC 9112 §9.6)",
+            arguments: Setup.allCases
+        )
         func halfClose(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                for try await _ in context.request.body {}
-                if context.target == "/cached" {
-                    try context.response.headers.append(name: "Cache-Control", value: "public, max-age=60")
-                    try context.response.headers.append(name: "Content-Type", value: "text/plain")
-                }
-                try await context.response.write(context.target)
-            }, { (server) async throws in
-                for targets in [["/1"], ["/1", "/2", "/3"], ["/cached"], ["/cached", "/cached", "/2", "/cached"]] {
-                    for _ in 0..<20 {
-                        let client = try server.client()
-                        try client.send(targets.map { server.get($0) }.joined())
-                        client.finishSending()
-                        for target in targets { #expect(try client.readResponse().text == target) }
-                        #expect(try client.readToEnd().end == .orderly)
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    for try await _ in context.request.body {}
+                    if context.target == "/cached" {
+                        try context.response.headers.append(
+                            name: "Cache-Control",
+                            value: "public, max-age=60"
+                        )
+                        try context.response.headers.append(name: "Content-Type", value: "text/plain")
+                    }
+                    try await context.response.write(context.target)
+                },
+                { (server) async throws in
+                    for targets in [
+                        ["/1"], ["/1", "/2", "/3"], ["/cached"], ["/cached", "/cached", "/2", "/cached"],
+                    ] {
+                        for _ in 0..<20 {
+                            let client = try server.client()
+                            try client.send(targets.map { server.get($0) }.joined())
+                            client.finishSending()
+                            for target in targets { #expect(try client.readResponse().text == target) }
+                            #expect(try client.readToEnd().end == .orderly)
+                        }
                     }
                 }
-            })
+            )
         }
 
         @Test("Half a request and then the end closes the connection at once")

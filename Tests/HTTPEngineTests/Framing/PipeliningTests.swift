@@ -10,9 +10,12 @@ extension EngineSuites {
     struct Pipelining {
         @Test(
             "Pipelined requests are answered one for one and in order (RFC 9112 §9.3.2)",
-            arguments: Setup.allCases, [1, 2, 3, 16, 50])
+            arguments: Setup.allCases,
+            [1, 2, 3, 16, 50]
+        )
         func order(setup: Setup, count: Int) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { (server) async throws in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) {
+                (server) async throws in
                 let client = try server.client()
                 try client.send((0..<count).map { server.get("/\($0)") }.joined())
                 for index in 0..<count {
@@ -26,18 +29,23 @@ extension EngineSuites {
 
         @Test("Pipelined requests with content, known and chunked, stay apart", arguments: Setup.allCases)
         func contents(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) {
+                (server) async throws in
                 let client = try server.client()
                 try client.send(
                     server.post(body: "first") + server.chunkedHead() + "3\r\nsec\r\n3\r\nond\r\n0\r\n\r\n"
-                        + server.get() + server.post(body: "") + server.post(body: "last"))
+                        + server.get() + server.post(body: "") + server.post(body: "last")
+                )
                 for expected in ["first", "second", "", "", "last"] {
                     #expect(try client.readResponse().text == expected)
                 }
             }
         }
 
-        @Test("A handler that waits holds up the answers behind it, not those before", arguments: Setup.allCases)
+        @Test(
+            "A handler that waits holds up the answers behind it, not those before",
+            arguments: Setup.allCases
+        )
         func waiting(setup: Setup) async throws {
             let gate = Gate()
             try await TestEngine.run(
@@ -55,13 +63,17 @@ extension EngineSuites {
                     gate.open()
                     #expect(try client.readResponse().text == "/wait")
                     #expect(try client.readResponse().text == "/b")
-                })
+                }
+            )
         }
 
         @Test("A request cut at any byte is the same request (RFC 9112 §2.2)")
         func cuts() async throws {
             try await TestEngine.run(handler: Handlers.echoWhole) { (server) async throws in
-                let request = Array((server.chunkedHead("/cut", "X-A: b") + "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: t\r\n\r\n").utf8)
+                let request = Array(
+                    (server.chunkedHead("/cut", "X-A: b") + "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: t\r\n\r\n")
+                        .utf8
+                )
                 for cut in 1..<request.count {
                     let client = try server.client()
                     let before = server.statistics.bytesReceived
@@ -75,9 +87,12 @@ extension EngineSuites {
 
         @Test("A request sent byte by byte is the same request", arguments: Setup.allCases)
         func bytes(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) { (server) async throws in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.echoWhole) {
+                (server) async throws in
                 let client = try server.client()
-                for byte in Array((server.post("/slow", body: "content") + server.get()).utf8) { try client.send([byte]) }
+                for byte in Array((server.post("/slow", body: "content") + server.get()).utf8) {
+                    try client.send([byte])
+                }
                 #expect(try client.readResponse().text == "content")
                 #expect(try client.readResponse().text == "")
             }

@@ -22,7 +22,8 @@ struct RefusedMessage: Sendable, CustomTestStringConvertible {
     func bytes(_ server: TestEngine) -> [UInt8] {
         // One scalar is one byte, so that cases can hold bytes that are not UTF-8.
         let text = message.split(separator: "{host}", omittingEmptySubsequences: false).joined(
-            separator: "localhost:\(server.port)")
+            separator: "localhost:\(server.port)"
+        )
         return text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
     }
 
@@ -38,7 +39,11 @@ struct RefusedMessage: Sendable, CustomTestStringConvertible {
         RefusedMessage("HTTP/1.2", 505, "GET / HTTP/1.2\r\n\(host)\r\n"),
         RefusedMessage("the version in lower case", 505, "GET / http/1.1\r\n\(host)\r\n"),
         RefusedMessage("the HTTP/2 preface", 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        RefusedMessage("a TLS handshake", 400, "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}\u{03}\u{03}"),
+        RefusedMessage(
+            "a TLS handshake",
+            400,
+            "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}\u{03}\u{03}"
+        ),
         RefusedMessage("a method that is no token", 400, "G@T / HTTP/1.1\r\n\(host)\r\n"),
         RefusedMessage("a NUL in the target", 400, "GET /\u{00} HTTP/1.1\r\n\(host)\r\n"),
         RefusedMessage("a byte over 127 in the target", 400, "GET /\u{E1} HTTP/1.1\r\n\(host)\r\n"),
@@ -50,16 +55,32 @@ struct RefusedMessage: Sendable, CustomTestStringConvertible {
         RefusedMessage("two Hosts (RFC 9112 §3.2)", 400, "GET / HTTP/1.1\r\n\(host)\(host)\r\n"),
         RefusedMessage("an invalid Host", 400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
         RefusedMessage("a Host with user information", 400, "GET / HTTP/1.1\r\nHost: a@{host}\r\n\r\n"),
-        RefusedMessage("an absolute target and another Host", 400, "GET http://{host}/ HTTP/1.1\r\nHost: other\r\n\r\n"),
+        RefusedMessage(
+            "an absolute target and another Host",
+            400,
+            "GET http://{host}/ HTTP/1.1\r\nHost: other\r\n\r\n"
+        ),
         RefusedMessage("a bare LF in the request line (RFC 9112 §2.2)", 400, "GET / HTTP/1.1\n\(host)\r\n"),
         RefusedMessage("a bare LF behind a field line", 400, "GET / HTTP/1.1\r\nHost: {host}\n\r\n"),
         RefusedMessage("a bare LF for the empty line", 400, "GET / HTTP/1.1\r\n\(host)\n\n"),
-        RefusedMessage("a bare CR in a field value (RFC 9112 §2.2)", 400, "GET / HTTP/1.1\r\n\(host)X: a\rb\r\n\r\n"),
+        RefusedMessage(
+            "a bare CR in a field value (RFC 9112 §2.2)",
+            400,
+            "GET / HTTP/1.1\r\n\(host)X: a\rb\r\n\r\n"
+        ),
         RefusedMessage("a bare CR in the request line", 400, "GET /\r HTTP/1.1\r\n\(host)\r\n"),
-        RefusedMessage("a NUL in a field value (RFC 9110 §5.5)", 400, "GET / HTTP/1.1\r\n\(host)X: a\u{00}b\r\n\r\n"),
+        RefusedMessage(
+            "a NUL in a field value (RFC 9110 §5.5)",
+            400,
+            "GET / HTTP/1.1\r\n\(host)X: a\u{00}b\r\n\r\n"
+        ),
         RefusedMessage("a folded line (RFC 9112 §5.2)", 400, "GET / HTTP/1.1\r\n\(host)X: a\r\n b\r\n\r\n"),
         RefusedMessage("a field line of white space first", 400, "GET / HTTP/1.1\r\n \(host)\r\n"),
-        RefusedMessage("a space before a colon (RFC 9112 §5.1)", 400, "GET / HTTP/1.1\r\nHost : {host}\r\n\r\n"),
+        RefusedMessage(
+            "a space before a colon (RFC 9112 §5.1)",
+            400,
+            "GET / HTTP/1.1\r\nHost : {host}\r\n\r\n"
+        ),
         RefusedMessage("no colon", 400, "GET / HTTP/1.1\r\n\(host)X\r\n\r\n"),
         RefusedMessage("an empty name", 400, "GET / HTTP/1.1\r\n\(host): a\r\n\r\n"),
         RefusedMessage("CONNECT", 501, "CONNECT {host} HTTP/1.1\r\n\(host)\r\n"),
@@ -108,7 +129,8 @@ extension EngineSuites {
 
         @Test("A refusal after a good request leaves that one's response whole", arguments: Setup.allCases)
         func behindGoodOne(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) { (server) async throws in
+            try await TestEngine.run(TestSettings(setup), handler: Handlers.describe) {
+                (server) async throws in
                 let client = try server.client()
                 let first = try client.exchange(server.get("/1") + "BAD\r\n\r\n")
                 #expect(first.text == "GET /1")
@@ -122,7 +144,10 @@ extension EngineSuites {
             try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 #expect(try server.status(of: server.get("/" + String(repeating: "a", count: 8191))) == 200)
                 #expect(try server.status(of: server.get("/" + String(repeating: "a", count: 8192))) == 414)
-                #expect(try server.status(of: server.get("/", "X: " + String(repeating: "a", count: 40000))) == 431)
+                #expect(
+                    try server.status(of: server.get("/", "X: " + String(repeating: "a", count: 40000)))
+                        == 431
+                )
                 let fields = (0..<99).map { "X-\($0): a\r\n" }.joined()
                 let host = "Host: localhost:\(server.port)\r\n"
                 #expect(try server.status(of: "GET / HTTP/1.1\r\n\(host)\(fields)\r\n") == 200)

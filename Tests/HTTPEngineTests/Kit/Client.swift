@@ -18,7 +18,9 @@ enum ConnectionEnd: Equatable {
     case reset
 }
 
-/// A TCP or Unix client that sends exactly the bytes it is told to. Blocks, always within a deadline.
+/// A TCP or Unix client that sends exactly the bytes it is told to.
+///
+/// Blocks, always within a deadline.
 final class Client {
     private(set) var socket: Int32
     private var received: [UInt8] = []
@@ -49,7 +51,9 @@ final class Client {
     convenience init(unixSocket path: String) throws {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8.prefix($0.count - 1))) }
+        withUnsafeMutableBytes(of: &address.sun_path) {
+            $0.copyBytes(from: Array(path.utf8.prefix($0.count - 1)))
+        }
         try self.init(family: AF_UNIX, address, nil)
     }
 
@@ -105,7 +109,11 @@ final class Client {
         while offset < bytes.count {
             let sent = bytes.withUnsafeBytes {
                 Glibc.send(
-                    socket, $0.baseAddress.map { $0 + offset }, bytes.count - offset, Int32(MSG_NOSIGNAL))
+                    socket,
+                    $0.baseAddress.map { $0 + offset },
+                    bytes.count - offset,
+                    Int32(MSG_NOSIGNAL)
+                )
             }
             if sent > 0 {
                 offset += sent
@@ -125,7 +133,11 @@ final class Client {
         while offset < bytes.count {
             let sent = bytes.withUnsafeBytes {
                 Glibc.send(
-                    socket, $0.baseAddress.map { $0 + offset }, bytes.count - offset, Int32(MSG_NOSIGNAL))
+                    socket,
+                    $0.baseAddress.map { $0 + offset },
+                    bytes.count - offset,
+                    Int32(MSG_NOSIGNAL)
+                )
             }
             if sent > 0 {
                 offset += sent
@@ -162,7 +174,7 @@ final class Client {
         return taken
     }
 
-    /// The offset behind the next occurrence of a line's end; `nil` when the connection ended first.
+    /// Takes a line without its end; `nil` when the connection ended first.
     func takeLine() throws -> String? {
         let deadline = Deadline(in: patience)
         var seen = start

@@ -38,7 +38,8 @@ extension Client {
         guard try fill(1) else { return nil }
         guard let line = try takeLine() else { throw ClientError.malformed("the end inside a status line") }
         let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0].hasPrefix("HTTP/1."), parts[1].count == 3, let status = Int(parts[1]) else {
+        guard parts.count == 3, parts[0].hasPrefix("HTTP/1."), parts[1].count == 3, let status = Int(parts[1])
+        else {
             throw ClientError.malformed(line)
         }
         var response = ClientResponse()
@@ -59,9 +60,13 @@ extension Client {
     private func readFields() throws -> [(name: String, value: String)] {
         var fields: [(name: String, value: String)] = []
         while true {
-            guard let line = try takeLine() else { throw ClientError.malformed("the end inside a field section") }
+            guard let line = try takeLine() else {
+                throw ClientError.malformed("the end inside a field section")
+            }
             if line.isEmpty { return fields }
-            guard let colon = line.firstIndex(of: ":"), colon != line.startIndex else { throw ClientError.malformed(line) }
+            guard let colon = line.firstIndex(of: ":"), colon != line.startIndex else {
+                throw ClientError.malformed(line)
+            }
             let value = line[line.index(after: colon)...].drop { $0 == " " }
             fields.append((String(line[..<colon]), String(value)))
         }
@@ -90,7 +95,9 @@ extension Client {
     private func readChunks(_ response: inout ClientResponse) throws {
         while true {
             guard let line = try takeLine() else { throw ClientError.ended(connectionEnd ?? .orderly) }
-            guard let count = Int(line, radix: 16), count >= 0 else { throw ClientError.malformed("chunk size \(line)") }
+            guard let count = Int(line, radix: 16), count >= 0 else {
+                throw ClientError.malformed("chunk size \(line)")
+            }
             if count == 0 {
                 response.trailers = try readFields()
                 return

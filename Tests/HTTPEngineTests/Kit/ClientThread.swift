@@ -22,11 +22,14 @@ final class ClientThread: TaskExecutor, @unchecked Sendable {
         var thread = pthread_t()
         let box = Unmanaged.passRetained(self)
         let result = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { raw in
                 if let raw { Unmanaged<ClientThread>.fromOpaque(raw).takeRetainedValue().run() }
                 return nil
-            }, box.toOpaque())
+            },
+            box.toOpaque()
+        )
         precondition(result == 0, "a test's client needs a thread")
         pthread_detach(thread)
     }

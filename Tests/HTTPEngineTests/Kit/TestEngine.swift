@@ -60,12 +60,19 @@ final class TestEngine: Sendable {
             }
         }
         queue = RequestQueue(
-            name: "test", lengthMax: settings.queueLengthMax, concurrencyMax: settings.concurrencyMax,
-            verbosity: settings.verbosity, scheduling: settings.scheduling)
+            name: "test",
+            lengthMax: settings.queueLengthMax,
+            concurrencyMax: settings.concurrencyMax,
+            verbosity: settings.verbosity,
+            scheduling: settings.scheduling
+        )
         let session = ServerSession(timeouts: settings.options.timeouts)
         group = URLGroup(
-            session: session, queue: queue, timeouts: settings.groupTimeouts,
-            maxRequestBodySize: settings.maxRequestBodySize)
+            session: session,
+            queue: queue,
+            timeouts: settings.groupTimeouts,
+            maxRequestBodySize: settings.maxRequestBodySize
+        )
         if settings.isAttached { queue.attach(TestConsumer(handler: handler)) }
         try engine.start()
         var port: UInt16 = 0

@@ -28,7 +28,9 @@ func eventually(in duration: Duration = .seconds(5), _ condition: () -> Bool) ->
     return true
 }
 
-/// A door that handlers wait at until a test opens it. Any thread.
+/// A door that handlers wait at until a test opens it.
+///
+/// Any thread.
 final class Gate: Sendable {
     private struct State {
         var isOpen = false
@@ -78,7 +80,9 @@ final class Gate: Sendable {
     }
 }
 
-/// What handlers note and tests read. Any thread.
+/// What handlers note and tests read.
+///
+/// Any thread.
 final class Notes: Sendable {
     private let lines = Mutex<[String]>([])
 
@@ -89,7 +93,9 @@ final class Notes: Sendable {
     func contains(_ line: String) -> Bool { lines.withLock { $0.contains(line) } }
 }
 
-/// A number that handlers count up. Any thread.
+/// A number that handlers count up.
+///
+/// Any thread.
 final class Tally: Sendable {
     private let number = Atomic<Int>(0)
 

@@ -12,74 +12,93 @@ extension EngineSuites {
         func reset(setup: Setup) async throws {
             let notes = Notes()
             let gate = Gate()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                context.features.lifetime?.onAborted { notes.add("aborted") }
-                do {
-                    try await gate.wait()
-                } catch {
-                    notes.add("cancelled \(context.isAborted)")
-                    throw error
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    context.features.lifetime?.onAborted { notes.add("aborted") }
+                    do {
+                        try await gate.wait()
+                    } catch {
+                        notes.add("cancelled \(context.isAborted)")
+                        throw error
+                    }
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.get())
+                    #expect(eventually { gate.waitingCount == 1 })
+                    client.reset()
+                    #expect(eventually { notes.all.count == 2 })
+                    #expect(notes.all.contains("aborted"))
+                    #expect(notes.all.contains("cancelled true"))
                 }
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.get())
-                #expect(eventually { gate.waitingCount == 1 })
-                client.reset()
-                #expect(eventually { notes.all.count == 2 })
-                #expect(notes.all.contains("aborted"))
-                #expect(notes.all.contains("cancelled true"))
-            })
+            )
         }
 
-        @Test("An end without a reset is the client's end after two seconds without a response", arguments: [Setup.oneLoop, .concurrent])
+        @Test(
+            "An end without a reset is the client's end after two seconds without a response",
+            arguments: [Setup.oneLoop]
+        )
         func finished(setup: Setup) async throws {
             let gate = Gate()
-            try await TestEngine.run(TestSettings(setup), handler: { _ in try await gate.wait() }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.get())
-                #expect(eventually { gate.waitingCount == 1 })
-                client.close()
-                #expect(gate.waitingCount == 1, "a client may shut its half and wait")
-                #expect(eventually { server.statistics.requestsInProgress == 0 })
-            })
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { _ in try await gate.wait() },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.get())
+                    #expect(eventually { gate.waitingCount == 1 })
+                    client.close()
+                    #expect(gate.waitingCount == 1, "a client may shut its half and wait")
+                    #expect(eventually { server.statistics.requestsInProgress == 0 })
+                }
+            )
         }
 
         @Test("A client that goes while it is written to ends the handler's write", arguments: Setup.allCases)
         func writing(setup: Setup) async throws {
             let notes = Notes()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                do {
-                    while true { try await context.response.write(pattern(10_000)) }
-                } catch {
-                    notes.add("ended")
-                    throw error
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    do {
+                        while true { try await context.response.write(pattern(10_000)) }
+                    } catch {
+                        notes.add("ended")
+                        throw error
+                    }
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.get())
+                    #expect(try client.fill(100_000))
+                    client.reset()
+                    #expect(eventually { notes.all == ["ended"] })
                 }
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.get())
-                #expect(try client.fill(100_000))
-                client.reset()
-                #expect(eventually { notes.all == ["ended"] })
-            })
+            )
         }
 
         @Test("A client that goes while it is read from ends the handler's read", arguments: Setup.allCases)
         func reading(setup: Setup) async throws {
             let notes = Notes()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                do {
-                    for try await _ in context.request.body {}
-                } catch {
-                    notes.add("ended")
-                    throw error
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    do {
+                        for try await _ in context.request.body {}
+                    } catch {
+                        notes.add("ended")
+                        throw error
+                    }
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.chunkedHead() + "5\r\nhe")
+                    #expect(eventually { server.statistics.requestsInProgress == 1 })
+                    client.reset()
+                    #expect(eventually { notes.all == ["ended"] })
                 }
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.chunkedHead() + "5\r\nhe")
-                #expect(eventually { server.statistics.requestsInProgress == 1 })
-                client.reset()
-                #expect(eventually { notes.all == ["ended"] })
-            })
+            )
         }
 
         @Test("A reset at any moment of a request leaves nothing behind", arguments: Setup.allCases)
@@ -100,20 +119,23 @@ extension EngineSuites {
         @Test("Handlers of clients that went are replaced: later requests are served as before")
         func workersRecover() async throws {
             let gate = Gate()
-            try await TestEngine.run(handler: { context in
-                if context.target == "/wait" { try await gate.wait() }
-                #expect(!Task.isCancelled)
-                try await context.response.write("ok")
-            }, { (server) async throws in
-                for _ in 0..<20 {
-                    let client = try server.client()
-                    try client.send(server.get("/wait"))
-                    #expect(eventually { gate.waitingCount == 1 })
-                    client.reset()
-                    #expect(eventually { gate.waitingCount == 0 })
-                    #expect(try server.client().exchange(server.get("/")).text == "ok")
+            try await TestEngine.run(
+                handler: { context in
+                    if context.target == "/wait" { try await gate.wait() }
+                    #expect(!Task.isCancelled)
+                    try await context.response.write("ok")
+                },
+                { (server) async throws in
+                    for _ in 0..<20 {
+                        let client = try server.client()
+                        try client.send(server.get("/wait"))
+                        #expect(eventually { gate.waitingCount == 1 })
+                        client.reset()
+                        #expect(eventually { gate.waitingCount == 0 })
+                        #expect(try server.client().exchange(server.get("/")).text == "ok")
+                    }
                 }
-            })
+            )
         }
     }
 }

@@ -9,70 +9,88 @@ import Testing
 extension EngineSuites {
     @Suite("lifecycle: stopping")
     struct Stopping {
-        @Test("Idle connections close at once, requests in progress finish with Connection: close", arguments: Setup.allCases)
+        @Test(
+            "Idle connections close at once, requests in progress finish with Connection: close",
+            arguments: Setup.allCases
+        )
         func graceful(setup: Setup) async throws {
             let gate = Gate()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                if context.target == "/wait" { try await gate.wait() }
-                try await context.response.write("done")
-            }, { (server) async throws in
-                let idle = try server.client()
-                #expect(try idle.exchange(server.get()).text == "done")
-                let fresh = try server.client()
-                let partial = try server.client()
-                try partial.send("GET / HT")
-                let busy = try server.client()
-                try busy.send(server.get("/wait"))
-                #expect(eventually { gate.waitingCount == 1 && server.statistics.connectionsOpen == 4 })
-                let engine = server.engine
-                let stopping = Task.detached { await engine.stop(within: .seconds(5)) }
-                #expect(try idle.readToEnd().bytes.isEmpty)
-                #expect(try fresh.readToEnd().bytes.isEmpty)
-                #expect(try partial.readToEnd().bytes.isEmpty)
-                #expect(try busy.isQuiet(for: .milliseconds(20)))
-                gate.open()
-                let response = try busy.readResponse()
-                #expect(response.text == "done")
-                #expect(response.closes)
-                #expect(try busy.readToEnd().end == .orderly)
-                await stopping.value
-                #expect(throws: ClientError.self) { try server.client() }
-            })
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    if context.target == "/wait" { try await gate.wait() }
+                    try await context.response.write("done")
+                },
+                { (server) async throws in
+                    let idle = try server.client()
+                    #expect(try idle.exchange(server.get()).text == "done")
+                    let fresh = try server.client()
+                    let partial = try server.client()
+                    try partial.send("GET / HT")
+                    let busy = try server.client()
+                    try busy.send(server.get("/wait"))
+                    #expect(eventually { gate.waitingCount == 1 && server.statistics.connectionsOpen == 4 })
+                    let engine = server.engine
+                    let stopping = Task.detached { await engine.stop(within: .seconds(5)) }
+                    #expect(try idle.readToEnd().bytes.isEmpty)
+                    #expect(try fresh.readToEnd().bytes.isEmpty)
+                    #expect(try partial.readToEnd().bytes.isEmpty)
+                    #expect(try busy.isQuiet(for: .milliseconds(20)))
+                    gate.open()
+                    let response = try busy.readResponse()
+                    #expect(response.text == "done")
+                    #expect(response.closes)
+                    #expect(try busy.readToEnd().end == .orderly)
+                    await stopping.value
+                    #expect(throws: ClientError.self) { try server.client() }
+                }
+            )
         }
 
-        @Test("A handler that does not end within the deadline is cancelled, its client reset", arguments: Setup.allCases)
+        @Test(
+            "A handler that does not end within the deadline is cancelled, its client reset",
+            arguments: Setup.allCases
+        )
         func deadline(setup: Setup) async throws {
             let gate = Gate()
             let notes = Notes()
-            try await TestEngine.run(TestSettings(setup), handler: { _ in
-                do { try await gate.wait() } catch { notes.add("cancelled") }
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.get())
-                #expect(eventually { gate.waitingCount == 1 })
-                await server.engine.stop(within: .milliseconds(50))
-                #expect(try client.readToEnd().end == .reset)
-                #expect(eventually { notes.all == ["cancelled"] })
-            })
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { _ in
+                    do { try await gate.wait() } catch { notes.add("cancelled") }
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.get())
+                    #expect(eventually { gate.waitingCount == 1 })
+                    await server.engine.stop(within: .milliseconds(50))
+                    #expect(try client.readToEnd().end == .reset)
+                    #expect(eventually { notes.all == ["cancelled"] })
+                }
+            )
         }
 
         @Test("A handler that outlives its engine does no harm", arguments: Setup.allCases)
         func outlived(setup: Setup) async throws {
             let notes = Notes()
             let (stream, continuation) = AsyncStream<Void>.makeStream()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                nonisolated(unsafe) let context = context
-                await Task.detached { for await _ in stream {} }.value
-                try? await context.response.write("late")
-                context.abort()
-                notes.add("aborted \(context.isAborted)")
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.get())
-                #expect(eventually { server.statistics.requestsInProgress == 1 })
-                await server.engine.stop(within: .zero)
-                #expect(try client.readToEnd().end == .reset)
-            })
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    nonisolated(unsafe) let context = context
+                    await Task.detached { for await _ in stream {} }.value
+                    try? await context.response.write("late")
+                    context.abort()
+                    notes.add("aborted \(context.isAborted)")
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.get())
+                    #expect(eventually { server.statistics.requestsInProgress == 1 })
+                    await server.engine.stop(within: .zero)
+                    #expect(try client.readToEnd().end == .reset)
+                }
+            )
             continuation.finish()
             #expect(eventually { notes.all == ["aborted true"] })
         }

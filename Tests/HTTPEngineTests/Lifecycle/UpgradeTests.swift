@@ -27,7 +27,10 @@ extension EngineSuites {
             server.get("/", fields[0], fields[1])
         }
 
-        @Test("101 hands the connection over; bytes go both ways until the client's end (RFC 9110 §7.8)", arguments: Setup.allCases)
+        @Test(
+            "101 hands the connection over; bytes go both ways until the client's end (RFC 9110 §7.8)",
+            arguments: Setup.allCases
+        )
         func stream(setup: Setup) async throws {
             try await TestEngine.run(TestSettings(setup), handler: Upgrades.echo) { (server) async throws in
                 let client = try server.client()
@@ -51,31 +54,48 @@ extension EngineSuites {
 
         @Test("A stream the handler leaves is closed with the handler", arguments: Setup.allCases)
         func handlerReturns(setup: Setup) async throws {
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                let stream = try await context.feature((any HTTPUpgradeFeature).self).upgrade()
-                try await stream.write(Array("bye".utf8))
-            }, { (server) async throws in
-                let client = try server.client()
-                #expect(try client.exchange(Upgrades.request(server)).status == 101)
-                let (bytes, end) = try client.readToEnd()
-                #expect(bytes == Array("bye".utf8))
-                #expect(end == .orderly)
-            })
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    let stream = try await context.feature((any HTTPUpgradeFeature).self).upgrade()
+                    try await stream.write(Array("bye".utf8))
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    #expect(try client.exchange(Upgrades.request(server)).status == 101)
+                    let (bytes, end) = try client.readToEnd()
+                    #expect(bytes == Array("bye".utf8))
+                    #expect(end == .orderly)
+                }
+            )
         }
 
-        @Test("Requests without Upgrade, of version 1.0 or with content can't be upgraded", arguments: Setup.allCases)
+        @Test(
+            "Requests without Upgrade, of version 1.0 or with content can't be upgraded",
+            arguments: Setup.allCases
+        )
         func notUpgradable(setup: Setup) async throws {
             try await TestEngine.run(TestSettings(setup), handler: Upgrades.echo) { (server) async throws in
                 let client = try server.client()
                 #expect(try client.exchange(server.get()).text == "plain")
-                #expect(try client.exchange(server.get("/", "Upgrade: echo")).text == "plain", "no Connection: Upgrade")
-                #expect(try client.exchange(server.post("/", "Connection: Upgrade", "Upgrade: echo", body: "a")).text == "plain")
-                let old = "GET / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+                #expect(
+                    try client.exchange(server.get("/", "Upgrade: echo")).text == "plain",
+                    "no Connection: Upgrade"
+                )
+                #expect(
+                    try client.exchange(server.post("/", "Connection: Upgrade", "Upgrade: echo", body: "a"))
+                        .text == "plain"
+                )
+                let old =
+                    "GET / HTTP/1.0\r\nHost: localhost:\(server.port)\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
                 #expect(try server.client().exchange(old).text == "plain")
             }
         }
 
-        @Test("A client that resets an upgraded connection ends the handler's read", arguments: Setup.allCases)
+        @Test(
+            "A client that resets an upgraded connection ends the handler's read",
+            arguments: Setup.allCases
+        )
         func reset(setup: Setup) async throws {
             try await TestEngine.run(TestSettings(setup), handler: Upgrades.echo) { (server) async throws in
                 let client = try server.client()
@@ -86,30 +106,38 @@ extension EngineSuites {
             }
         }
 
-        @Test("A stream kept after its handler is at its end, and no other request's", arguments: Setup.allCases)
+        @Test(
+            "A stream kept after its handler is at its end, and no other request's",
+            arguments: Setup.allCases
+        )
         func leakedStream(setup: Setup) async throws {
             let gate = Gate()
             let notes = Notes()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                guard context.target == "/" else { return try await context.response.write("other") }
-                nonisolated(unsafe) let stream = try await context.feature((any HTTPUpgradeFeature).self).upgrade()
-                Task {
-                    try await gate.wait()
-                    let bytes = try? await stream.read(upTo: 10)
-                    try? await stream.write([1, 2, 3])
-                    notes.add("\(bytes?.count ?? -1)")
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    guard context.target == "/" else { return try await context.response.write("other") }
+                    nonisolated(unsafe) let stream = try await context.feature((any HTTPUpgradeFeature).self)
+                        .upgrade()
+                    Task {
+                        try await gate.wait()
+                        let bytes = try? await stream.read(upTo: 10)
+                        try? await stream.write([1, 2, 3])
+                        notes.add("\(bytes?.count ?? -1)")
+                    }
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    #expect(try client.exchange(Upgrades.request(server)).status == 101)
+                    #expect(try client.readToEnd().end == .orderly)
+                    client.close()
+                    let other = try server.client()
+                    #expect(try other.exchange(server.get("/other")).text == "other")
+                    gate.open()
+                    #expect(eventually { notes.all.count == 1 })
+                    #expect(try other.exchange(server.get("/other")).text == "other")
                 }
-            }, { (server) async throws in
-                let client = try server.client()
-                #expect(try client.exchange(Upgrades.request(server)).status == 101)
-                #expect(try client.readToEnd().end == .orderly)
-                client.close()
-                let other = try server.client()
-                #expect(try other.exchange(server.get("/other")).text == "other")
-                gate.open()
-                #expect(eventually { notes.all.count == 1 })
-                #expect(try other.exchange(server.get("/other")).text == "other")
-            })
+            )
         }
     }
 }

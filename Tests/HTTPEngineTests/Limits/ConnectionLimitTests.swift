@@ -9,7 +9,10 @@ import Testing
 extension EngineSuites {
     @Suite("limits: connections")
     struct ConnectionLimits {
-        @Test("At the limit the rest wait in the backlog, and each gets a place that comes free", arguments: [Setup.oneLoop, .twoLoops])
+        @Test(
+            "At the limit the rest wait in the backlog, and each gets a place that comes free",
+            arguments: [Setup.oneLoop, .twoLoops]
+        )
         func exact(setup: Setup) async throws {
             var settings = TestSettings(setup)
             settings.options.limits.maxConnections = 3
@@ -21,13 +24,16 @@ extension EngineSuites {
                 while !clients.isEmpty {
                     #expect(server.statistics.connectionsOpen <= 3)
                     var index: Int?
-                    #expect(eventually {
-                        index = clients.firstIndex { client in
-                            var item = pollfd(fd: client.socket, events: Int16(POLLIN), revents: 0)
-                            return poll(&item, 1, 0) == 1
-                        }
-                        return index != nil
-                    }, "\(servedCount) of 10 were served")
+                    #expect(
+                        eventually {
+                            index = clients.firstIndex { client in
+                                var item = pollfd(fd: client.socket, events: Int16(POLLIN), revents: 0)
+                                return poll(&item, 1, 0) == 1
+                            }
+                            return index != nil
+                        },
+                        "\(servedCount) of 10 were served"
+                    )
                     guard let index else { return }
                     let client = clients.remove(at: index)
                     #expect(try client.readResponse().status == 200)
@@ -38,20 +44,26 @@ extension EngineSuites {
             }
         }
 
-        @Test("A limit of one serves one after another, whichever loop and address they reach", arguments: [Setup.oneLoop, .twoLoops])
+        @Test(
+            "A limit of one serves one after another, whichever loop and address they reach",
+            arguments: [Setup.oneLoop, .twoLoops]
+        )
         func one(setup: Setup) async throws {
             var settings = TestSettings(setup)
             settings.options.limits.maxConnections = 1
             try await TestEngine.run(settings, handler: Handlers.describe) { (server) async throws in
                 for index in 0..<20 {
-                    let client = index.isMultiple(of: 2) ? try server.client() : try Client(ipv6Port: server.port)
+                    let client =
+                        index.isMultiple(of: 2) ? try server.client() : try Client(ipv6Port: server.port)
                     #expect(try client.exchange(server.get("/\(index)")).text == "GET /\(index)")
                     client.close()
                 }
             }
         }
 
-        @Test("Out of descriptors: accepting rests, those present are served, and it recovers by itself (EMFILE)")
+        @Test(
+            "Out of descriptors: accepting rests, those present are served, and it recovers by itself (EMFILE)"
+        )
         func descriptors() async throws {
             await #expect(processExitsWith: .success) {
                 // The kernel reads the limit when an accept is armed, so it is lowered first.
@@ -63,7 +75,9 @@ extension EngineSuites {
                     let present = try server.client()
                     #expect(try present.exchange(server.get()).status == 200)
                     var fillers: [Int32] = []
-                    while case let filler = open("/dev/null", O_RDONLY), filler >= 0 { fillers.append(filler) }
+                    while case let filler = open("/dev/null", O_RDONLY), filler >= 0 {
+                        fillers.append(filler)
+                    }
                     if let last = fillers.popLast() { close(last) }
                     // The one descriptor left is the client's; none is left to accept it with.
                     let waiting = try server.client()

@@ -16,7 +16,10 @@ extension EngineSuites {
 
         @Test("A head that is not whole in time is 408 (HeaderWait), on a new connection and later")
         func headerWait() async throws {
-            try await TestEngine.run(Timeouts.settings { $0.headerWait = .milliseconds(60) }, handler: Handlers.describe) { (server) async throws in
+            try await TestEngine.run(
+                Timeouts.settings { $0.headerWait = .milliseconds(60) },
+                handler: Handlers.describe
+            ) { (server) async throws in
                 for beginning in ["", "GET / HTTP/1.1\r\nHo"] {
                     let client = try server.client()
                     try client.send(beginning)
@@ -32,7 +35,10 @@ extension EngineSuites {
 
         @Test("Bytes that trickle in do not put off the end of HeaderWait")
         func trickle() async throws {
-            try await TestEngine.run(Timeouts.settings { $0.headerWait = .milliseconds(80) }, handler: Handlers.describe) { (server) async throws in
+            try await TestEngine.run(
+                Timeouts.settings { $0.headerWait = .milliseconds(80) },
+                handler: Handlers.describe
+            ) { (server) async throws in
                 let client = try server.client()
                 for byte in Array(server.get().utf8) {
                     do { try client.send([byte]) } catch { break }
@@ -44,7 +50,10 @@ extension EngineSuites {
 
         @Test("An idle connection ends without a word after IdleConnection")
         func idle() async throws {
-            try await TestEngine.run(Timeouts.settings { $0.idleConnection = .milliseconds(60) }, handler: Handlers.describe) { (server) async throws in
+            try await TestEngine.run(
+                Timeouts.settings { $0.idleConnection = .milliseconds(60) },
+                handler: Handlers.describe
+            ) { (server) async throws in
                 let client = try server.client()
                 for _ in 0..<3 { #expect(try client.exchange(server.get()).status == 200) }
                 let (bytes, end) = try client.readToEnd()
@@ -54,36 +63,51 @@ extension EngineSuites {
             }
         }
 
-        @Test("Content that stops coming is 408 (EntityBody), or a reset once the response has started", arguments: Setup.allCases)
+        @Test(
+            "Content that stops coming is 408 (EntityBody), or a reset once the response has started",
+            arguments: Setup.allCases
+        )
         func entityBody(setup: Setup) async throws {
             var settings = TestSettings(setup)
             settings.options.timeouts.entityBody = .milliseconds(60)
-            try await TestEngine.run(settings, handler: { context in
-                if context.target == "/started" {
-                    try await context.response.write("part")
-                    try await context.response.flush()
+            try await TestEngine.run(
+                settings,
+                handler: { context in
+                    if context.target == "/started" {
+                        try await context.response.write("part")
+                        try await context.response.flush()
+                    }
+                    _ = try await context.request.body.readAll()
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.chunkedHead() + "5\r\nab")
+                    #expect(try client.readResponse().status == 408)
+                    #expect(try client.readToEnd().bytes.isEmpty)
+                    let started = try server.client()
+                    #expect(throws: ClientError.ended(.reset)) {
+                        try started.exchange(server.chunkedHead("/started"))
+                    }
                 }
-                _ = try await context.request.body.readAll()
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.chunkedHead() + "5\r\nab")
-                #expect(try client.readResponse().status == 408)
-                #expect(try client.readToEnd().bytes.isEmpty)
-                let started = try server.client()
-                #expect(throws: ClientError.ended(.reset)) { try started.exchange(server.chunkedHead("/started")) }
-            })
+            )
         }
 
         @Test("Unread content that stops coming ends the connection (DrainEntityBody)")
         func drain() async throws {
-            try await TestEngine.run(Timeouts.settings { $0.drainEntityBody = .milliseconds(60) }, handler: Handlers.ignore) { (server) async throws in
+            try await TestEngine.run(
+                Timeouts.settings { $0.drainEntityBody = .milliseconds(60) },
+                handler: Handlers.ignore
+            ) { (server) async throws in
                 let client = try server.client()
                 #expect(try client.exchange(server.chunkedHead() + "5\r\nab").text == "ignored")
                 #expect(try client.readToEnd().bytes.isEmpty)
             }
         }
 
-        @Test("A request that waits too long in its queue is 503 (RequestQueue)", arguments: [Setup.oneLoop, .twoLoops])
+        @Test(
+            "A request that waits too long in its queue is 503 (RequestQueue)",
+            arguments: [Setup.oneLoop, .twoLoops]
+        )
         func queue(setup: Setup) async throws {
             var settings = TestSettings(setup)
             settings.options.timeouts.requestQueue = .milliseconds(60)
@@ -120,16 +144,20 @@ extension EngineSuites {
             settings.options.timeouts.idleConnection = .milliseconds(50)
             settings.options.timeouts.entityBody = .milliseconds(50)
             let gate = Gate()
-            try await TestEngine.run(settings, handler: { context in
-                try await gate.wait()
-                try await context.response.write(try await context.request.body.readAll())
-            }, { (server) async throws in
-                let client = try server.client()
-                try client.send(server.post(body: "abc"))
-                #expect(try client.isQuiet(for: .milliseconds(150)))
-                gate.open()
-                #expect(try client.readResponse().text == "abc")
-            })
+            try await TestEngine.run(
+                settings,
+                handler: { context in
+                    try await gate.wait()
+                    try await context.response.write(try await context.request.body.readAll())
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.post(body: "abc"))
+                    #expect(try client.isQuiet(for: .milliseconds(150)))
+                    gate.open()
+                    #expect(try client.readResponse().text == "abc")
+                }
+            )
         }
     }
 }

@@ -71,7 +71,9 @@ extension EngineSuites {
     struct Routing {
         private static let paths: TestEngine.Handler = { context in
             let request = context.request
-            try await context.response.write("[\(request.pathBase)][\(request.path)][\(request.queryString)][\(request.rawTarget)]")
+            try await context.response.write(
+                "[\(request.pathBase)][\(request.path)][\(request.queryString)][\(request.rawTarget)]"
+            )
         }
 
         @Test("PathBase and Path are those of HTTP.sys (httpsys.md §7.5), and RawTarget is as sent")
@@ -79,7 +81,9 @@ extension EngineSuites {
             try await TestEngine.run(handler: Routing.paths) { (server) async throws in
                 // A prefix of the port that matches no target keeps the port open between the cases.
                 try await server.engine.register(
-                    try URLPrefix("http://localhost:\(server.port)/keep/"), group: server.group)
+                    try URLPrefix("http://localhost:\(server.port)/keep/"),
+                    group: server.group
+                )
                 #expect(await server.engine.unregister(try URLPrefix("http://localhost:\(server.port)/")))
                 for item in PathCase.all {
                     let prefix = try URLPrefix("http://localhost:\(server.port)\(item.prefix)")
@@ -121,7 +125,9 @@ extension EngineSuites {
                     #expect(!response.closes)
                 }
                 #expect(try client.exchange(server.get("/APP/x")).text == "[/APP][/x][][/APP/x]")
-                let response = try client.exchange("GET /app/ HTTP/1.1\r\nHost: other:\(server.port)\r\n\r\n" + server.get("/app/"))
+                let response = try client.exchange(
+                    "GET /app/ HTTP/1.1\r\nHost: other:\(server.port)\r\n\r\n" + server.get("/app/")
+                )
                 #expect(response.status == 400)
                 #expect(try client.readResponseIfAny() == nil)
             }
@@ -134,14 +140,19 @@ extension EngineSuites {
             try await TestEngine.run(settings, handler: Routing.paths) { (server) async throws in
                 for _ in 0..<10 {
                     let client = try server.client()
-                    try client.send(server.post("/x", body: String(repeating: "GET /app/ HTTP/1.1\r\n\r\n", count: 5000)))
+                    try client.send(
+                        server.post("/x", body: String(repeating: "GET /app/ HTTP/1.1\r\n\r\n", count: 5000))
+                    )
                     #expect(try client.readResponse().status == 404)
                     #expect(try client.readToEnd().bytes.isEmpty)
                 }
             }
         }
 
-        @Test("A registered prefix without an application: requests wait, and are served when one attaches", arguments: [Setup.oneLoop, .twoLoops])
+        @Test(
+            "A registered prefix without an application: requests wait, and are served when one attaches",
+            arguments: [Setup.oneLoop, .twoLoops]
+        )
         func lateApplication(setup: Setup) async throws {
             var settings = TestSettings(setup)
             settings.isAttached = false
@@ -155,37 +166,47 @@ extension EngineSuites {
             }
         }
 
-        @Test("Prefixes come and go while requests are served; a removed one is 404, its requests in progress finish", arguments: [Setup.oneLoop, .twoLoops])
+        @Test(
+            "Prefixes come and go while requests are served; a removed one is 404, its requests in progress finish",
+            arguments: [Setup.oneLoop, .twoLoops]
+        )
         func changes(setup: Setup) async throws {
             let gate = Gate()
-            try await TestEngine.run(TestSettings(setup), handler: { context in
-                if context.request.path == "/wait" { try await gate.wait() }
-                try await Routing.paths(context)
-            }, { (server) async throws in
-                let prefix = try URLPrefix("http://localhost:\(server.port)/more/")
-                let root = try URLPrefix("http://localhost:\(server.port)/")
-                let waiting = try server.client()
-                try await server.engine.register(prefix, group: server.group)
-                try waiting.send(server.get("/more/wait"))
-                #expect(eventually { gate.waitingCount == 1 })
-                let client = try server.client()
-                for _ in 0..<20 {
-                    #expect(try client.exchange(server.get("/more/x")).text == "[/more][/x][][/more/x]")
-                    #expect(await server.engine.unregister(prefix))
-                    #expect(try client.exchange(server.get("/more/x")).text == "[][/more/x][][/more/x]")
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    if context.request.path == "/wait" { try await gate.wait() }
+                    try await Routing.paths(context)
+                },
+                { (server) async throws in
+                    let prefix = try URLPrefix("http://localhost:\(server.port)/more/")
+                    let root = try URLPrefix("http://localhost:\(server.port)/")
+                    let waiting = try server.client()
                     try await server.engine.register(prefix, group: server.group)
+                    try waiting.send(server.get("/more/wait"))
+                    #expect(eventually { gate.waitingCount == 1 })
+                    let client = try server.client()
+                    for _ in 0..<20 {
+                        #expect(try client.exchange(server.get("/more/x")).text == "[/more][/x][][/more/x]")
+                        #expect(await server.engine.unregister(prefix))
+                        #expect(try client.exchange(server.get("/more/x")).text == "[][/more/x][][/more/x]")
+                        try await server.engine.register(prefix, group: server.group)
+                    }
+                    #expect(await server.engine.unregister(prefix))
+                    #expect(await server.engine.unregister(root))
+                    #expect(await server.engine.unregister(root) == false)
+                    #expect(throws: ClientError.self) { try server.client() }
+                    #expect(try client.exchange(server.get("/")).status == 400)
+                    gate.open()
+                    #expect(try waiting.readResponse().text == "[/more][/wait][][/more/wait]")
                 }
-                #expect(await server.engine.unregister(prefix))
-                #expect(await server.engine.unregister(root))
-                #expect(await server.engine.unregister(root) == false)
-                #expect(throws: ClientError.self) { try server.client() }
-                #expect(try client.exchange(server.get("/")).status == 400)
-                gate.open()
-                #expect(try waiting.readResponse().text == "[/more][/wait][][/more/wait]")
-            })
+            )
         }
 
-        @Test("A port whose last prefix was removed can be registered again at once", arguments: [Setup.oneLoop, .twoLoops])
+        @Test(
+            "A port whose last prefix was removed can be registered again at once",
+            arguments: [Setup.oneLoop, .twoLoops]
+        )
         func again(setup: Setup) async throws {
             try await TestEngine.run(TestSettings(setup), handler: Routing.paths) { (server) async throws in
                 let prefix = try URLPrefix("http://localhost:\(server.port)/")
@@ -202,40 +223,56 @@ extension EngineSuites {
         func twice() async throws {
             try await TestEngine.run(handler: Routing.paths) { (server) async throws in
                 let prefix = try URLPrefix("http://localhost:\(server.port)/")
-                await #expect(throws: PrefixTableError.self) { try await server.engine.register(prefix, group: server.group) }
+                await #expect(throws: PrefixTableError.self) {
+                    try await server.engine.register(prefix, group: server.group)
+                }
                 #expect(try server.client().exchange(server.get("/a")).text == "[][/a][][/a]")
                 #expect(server.engine.registeredPrefixes == [prefix])
             }
         }
 
-        @Test("Buckets in order: strong wildcard, name, subdomain wildcard, weak wildcard (http-server-api.md §1.4)")
+        @Test(
+            "Buckets in order: strong wildcard, name, subdomain wildcard, weak wildcard (http-server-api.md §1.4)"
+        )
         func buckets() async throws {
             var settings = TestSettings()
             settings.prefixes = [
                 "http://*:0/", "http://+:0/strong/", "http://*.example.com:0/", "http://www.example.com:0/",
             ]
-            try await TestEngine.run(settings, handler: { context in
-                let info = try context.feature((any HTTPRequestInfoFeature).self)
-                try await context.response.write(info.urlPrefix)
-            }, { (server) async throws in
-                let client = try server.client()
-                let cases = [
-                    ("localhost", "/", "http://*:{port}/"), ("127.0.0.1:{port}", "/x", "http://*:{port}/"),
-                    ("www.example.com", "/", "http://www.example.com:{port}/"), ("a.example.com", "/", "http://*.example.com:{port}/"),
-                    ("a.b.example.com", "/", "http://*.example.com:{port}/"), ("WWW.Example.COM:{port}", "/", "http://www.example.com:{port}/"),
-                    ("www.example.com", "/strong/x", "http://+:{port}/strong/"),
-                ]
-                for (host, target, expected) in cases {
-                    let port = "\(server.port)"
-                    let host = host.split(separator: "{port}", omittingEmptySubsequences: false).joined(separator: port)
-                    let expected = expected.split(separator: "{port}", omittingEmptySubsequences: false).joined(separator: port)
-                    let response = try client.exchange("GET \(target) HTTP/1.1\r\nHost: \(host)\r\n\r\n")
-                    #expect(response.text == expected, "\(host)\(target)")
+            try await TestEngine.run(
+                settings,
+                handler: { context in
+                    let info = try context.feature((any HTTPRequestInfoFeature).self)
+                    try await context.response.write(info.urlPrefix)
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    let cases = [
+                        ("localhost", "/", "http://*:{port}/"),
+                        ("127.0.0.1:{port}", "/x", "http://*:{port}/"),
+                        ("www.example.com", "/", "http://www.example.com:{port}/"),
+                        ("a.example.com", "/", "http://*.example.com:{port}/"),
+                        ("a.b.example.com", "/", "http://*.example.com:{port}/"),
+                        ("WWW.Example.COM:{port}", "/", "http://www.example.com:{port}/"),
+                        ("www.example.com", "/strong/x", "http://+:{port}/strong/"),
+                    ]
+                    for (host, target, expected) in cases {
+                        let port = "\(server.port)"
+                        let host = host.split(separator: "{port}", omittingEmptySubsequences: false).joined(
+                            separator: port
+                        )
+                        let expected = expected.split(separator: "{port}", omittingEmptySubsequences: false)
+                            .joined(separator: port)
+                        let response = try client.exchange("GET \(target) HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+                        #expect(response.text == expected, "\(host)\(target)")
+                    }
                 }
-            })
+            )
         }
 
-        @Test("An absolute target is routed by its authority, and has an origin form's Path (RFC 9112 §3.2.2)")
+        @Test(
+            "An absolute target is routed by its authority, and has an origin form's Path (RFC 9112 §3.2.2)"
+        )
         func absolute() async throws {
             try await TestEngine.run(handler: Routing.paths) { (server) async throws in
                 let client = try server.client()
@@ -252,9 +289,14 @@ extension EngineSuites {
         func asterisk() async throws {
             try await TestEngine.run(handler: Routing.paths) { (server) async throws in
                 let client = try server.client()
-                let response = try client.exchange("OPTIONS * HTTP/1.1\r\nHost: localhost:\(server.port)\r\n\r\n")
+                let response = try client.exchange(
+                    "OPTIONS * HTTP/1.1\r\nHost: localhost:\(server.port)\r\n\r\n"
+                )
                 #expect(response.text == "[][][][*]")
-                #expect(try client.exchange("TRACE / HTTP/1.1\r\nHost: localhost:\(server.port)\r\n\r\n").status == 200)
+                #expect(
+                    try client.exchange("TRACE / HTTP/1.1\r\nHost: localhost:\(server.port)\r\n\r\n").status
+                        == 200
+                )
             }
         }
     }
