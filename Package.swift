@@ -74,7 +74,9 @@ let package = Package(
         ),
         .target(
             name: "HTTPTestServer",
-            dependencies: ["HTTPFeatures", "HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "HTTPFeatures", "HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: safeSettings
         ),
         .executableTarget(name: "hello", dependencies: ["HTTPRing"], swiftSettings: swiftSettings),
@@ -92,26 +94,54 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
-            name: "IORingTests", dependencies: ["IORing"], swiftSettings: swiftSettings),
+            name: "IORingTests",
+            dependencies: ["IORing"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "HTTPWireTests", dependencies: ["HTTPWire"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+            name: "HTTPWireTests",
+            dependencies: ["HTTPWire"],
+            resources: [.copy("Corpus")],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "URLPrefixesTests", dependencies: ["URLPrefixes"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+            name: "URLPrefixesTests",
+            dependencies: ["URLPrefixes"],
+            resources: [.copy("Corpus")],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "ResponseCacheTests", dependencies: ["ResponseCache", "HTTPWire"], resources: [.copy("Corpus")], swiftSettings: swiftSettings),
+            name: "ResponseCacheTests",
+            dependencies: ["ResponseCache", "HTTPWire"],
+            resources: [.copy("Corpus")],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "HTTPEngineTests", dependencies: ["HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes"],
-            resources: [.copy("Logs/LogCorpus")], swiftSettings: swiftSettings),
+            name: "HTTPEngineTests",
+            dependencies: ["HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes"],
+            resources: [.copy("Logs/LogCorpus")],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "HTTPTestServerTests", dependencies: ["HTTPTestServer", "HTTPFeatures", "HTTPWire"], swiftSettings: swiftSettings),
+            name: "HTTPTestServerTests",
+            dependencies: ["HTTPTestServer", "HTTPFeatures", "HTTPWire"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "TestAppRoutesTests", dependencies: ["TestAppRoutes", "HTTPTestServer", "HTTPFeatures", "HTTPWire"],
-            swiftSettings: swiftSettings),
+            name: "TestAppRoutesTests",
+            dependencies: ["TestAppRoutes", "HTTPTestServer", "HTTPFeatures", "HTTPWire"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
-            name: "HTTPRingTests", dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
-            swiftSettings: swiftSettings),
+            name: "HTTPRingTests",
+            dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
+            swiftSettings: swiftSettings
+        ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
-            name: "AllocationTests", dependencies: ["HTTPRing", "CAllocationCounter"], swiftSettings: swiftSettings),
+            name: "AllocationTests",
+            dependencies: ["HTTPRing", "CAllocationCounter"],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

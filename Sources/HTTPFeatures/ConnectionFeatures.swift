@@ -35,7 +35,9 @@ public protocol HTTPUpgradeFeature: AnyObject {
     func upgrade() async throws -> any HTTPDuplexStream
 }
 
-/// Bytes in both directions over an upgraded connection. Loop-affine.
+/// Bytes in both directions over an upgraded connection.
+///
+/// Loop-affine.
 public protocol HTTPDuplexStream: AnyObject {
     /// Reads what has arrived; an empty array when the peer has finished sending.
     func read(upTo byteCountMax: Int) async throws -> [UInt8]

@@ -12,16 +12,43 @@ final class EndedRequest {
 }
 
 extension EndedRequest: HTTPRequestFeature {
-    var method: String { get { "" } set {} }
+    var method: String {
+        get { "" }
+        set {}
+    }
     var knownMethod: Method { .other }
-    var scheme: String { get { "" } set {} }
-    var pathBase: String { get { "" } set {} }
-    var path: String { get { "" } set {} }
-    var queryString: String { get { "" } set {} }
-    var rawTarget: String { get { "" } set {} }
-    var authority: String { get { "" } set {} }
-    var protocolVersion: String { get { "" } set {} }
-    var requestHeaders: FieldSection { get { FieldSection() } set {} }
+    var scheme: String {
+        get { "" }
+        set {}
+    }
+    var pathBase: String {
+        get { "" }
+        set {}
+    }
+    var path: String {
+        get { "" }
+        set {}
+    }
+    var queryString: String {
+        get { "" }
+        set {}
+    }
+    var rawTarget: String {
+        get { "" }
+        set {}
+    }
+    var authority: String {
+        get { "" }
+        set {}
+    }
+    var protocolVersion: String {
+        get { "" }
+        set {}
+    }
+    var requestHeaders: FieldSection {
+        get { FieldSection() }
+        set {}
+    }
     func value(of name: String) -> String? { nil }
     func value(of field: FieldID) -> String? { nil }
 }
@@ -34,9 +61,18 @@ extension EndedRequest: HTTPRequestBodyFeature {
 }
 
 extension EndedRequest: HTTPResponseFeature {
-    var statusCode: Int { get { 0 } set {} }
-    var reasonPhrase: String? { get { nil } set {} }
-    var responseHeaders: FieldSection { get { FieldSection() } set {} }
+    var statusCode: Int {
+        get { 0 }
+        set {}
+    }
+    var reasonPhrase: String? {
+        get { nil }
+        set {}
+    }
+    var responseHeaders: FieldSection {
+        get { FieldSection() }
+        set {}
+    }
     var hasStarted: Bool { true }
     func onStarting(_ action: @escaping () throws -> Void) throws { throw HTTPResponseError(.alreadyStarted) }
     func onCompleted(_ action: @escaping () -> Void) { action() }
@@ -58,9 +94,24 @@ extension EndedRequest: HTTPRequestLifetimeFeature {
 }
 
 extension EndedRequest: HTTPConnectionFeature {
-    var connectionID: String { get { "" } set {} }
-    var remoteAddress: String { get { "" } set {} }
-    var remotePort: Int { get { 0 } set {} }
-    var localAddress: String { get { "" } set {} }
-    var localPort: Int { get { 0 } set {} }
+    var connectionID: String {
+        get { "" }
+        set {}
+    }
+    var remoteAddress: String {
+        get { "" }
+        set {}
+    }
+    var remotePort: Int {
+        get { 0 }
+        set {}
+    }
+    var localAddress: String {
+        get { "" }
+        set {}
+    }
+    var localPort: Int {
+        get { 0 }
+        set {}
+    }
 }

@@ -36,10 +36,12 @@ public struct HTTPResponseError: Error, Sendable, CustomStringConvertible {
         public static let alreadyCompleted = Code(rawValue: "the response is already complete")
         /// More was written than `Content-Length` announced.
         public static let contentLengthExceeded = Code(
-            rawValue: "more bytes written than the Content-Length field announced")
+            rawValue: "more bytes written than the Content-Length field announced"
+        )
         /// The handler ended with less written than `Content-Length` announced.
         public static let contentLengthNotReached = Code(
-            rawValue: "fewer bytes written than the Content-Length field announced")
+            rawValue: "fewer bytes written than the Content-Length field announced"
+        )
         /// The status has no content: 1xx, 204, 205, 304.
         public static let bodyNotAllowed = Code(rawValue: "a response with this status has no content")
         /// The file can't be opened or read, or is shorter than asked for.

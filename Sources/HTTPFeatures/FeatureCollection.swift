@@ -54,7 +54,9 @@ public final class FeatureCollection {
         self.defaults = defaults
     }
 
-    /// Falls back on `defaults` from now on; kept strongly until `detach()`. For servers.
+    /// Falls back on `defaults` from now on; kept strongly until `detach()`.
+    ///
+    /// For servers.
     public func use(defaults: any FeatureDefaults) { self.defaults = defaults }
 
     /// Finds or replaces the feature of a type.

@@ -33,7 +33,9 @@ extension FieldSection {
         }
     }
 
-    /// The same fields as swift-http-types' type. Allocates for each field.
+    /// The same fields as swift-http-types' type.
+    ///
+    /// Allocates for each field.
     public var httpFields: HTTPFields {
         var fields = HTTPFields()
         fields.reserveCapacity(count)

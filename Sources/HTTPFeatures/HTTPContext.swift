@@ -49,7 +49,9 @@ public final class HTTPContext {
     /// Ends the connection or stream at once; the client sees a failure.
     public func abort() { features.lifetime?.abort() }
 
-    /// Forgets what a handler left here, before the next request. For applications that reuse contexts.
+    /// Forgets what a handler left here, before the next request.
+    ///
+    /// For applications that reuse contexts.
     public func recycle() { if storedItems != nil { storedItems = nil } }
 }
 
@@ -96,10 +98,17 @@ public struct HTTPContextRequest {
     /// The pairs of the query, percent-decoded with `+` as a space, in order.
     public var query: [(name: String, value: String)] { QueryPairs.parse(feature.queryString) }
 
-    /// The request as swift-http-types' type. Allocates; measured at 0.4 µs a field.
+    /// The request as swift-http-types' type.
+    ///
+    /// Allocates; measured at 0.4 µs a field.
     public var httpRequest: HTTPRequest {
         HTTPRequest(
-            method: method, scheme: scheme, authority: authority, path: rawTarget, headerFields: headers.httpFields)
+            method: method,
+            scheme: scheme,
+            authority: authority,
+            path: rawTarget,
+            headerFields: headers.httpFields
+        )
     }
 }
 
@@ -120,7 +129,9 @@ public struct HTTPRequestBody: AsyncSequence {
 
     /// Reads all of the content.
     ///
-    /// - Parameter byteCountMax: over it, `BadHTTPRequestError` with status 413 is thrown.
+    /// - Parameter byteCountMax: how much is read at most.
+    /// - Returns: the content.
+    /// - Throws: `BadHTTPRequestError` with status 413 over that; what `read` throws.
     public func readAll(upTo byteCountMax: Int = 1 << 20) async throws -> [UInt8] {
         if let length = feature.contentLength, length > Int64(byteCountMax) {
             throw BadHTTPRequestError(statusCode: 413, "the content is larger than \(byteCountMax) bytes")
@@ -212,7 +223,9 @@ public struct HTTPContextResponse {
     public func onCompleted(_ action: @escaping () -> Void) { feature.onCompleted(action) }
 
     /// Answers with a status, a type and a text.
-    public func respond(_ status: HTTPResponse.Status = .ok, type: String = "text/plain", _ text: String) async throws {
+    public func respond(_ status: HTTPResponse.Status = .ok, type: String = "text/plain", _ text: String)
+        async throws
+    {
         self.status = status
         feature.responseHeaders[.contentType] = type
         try await body.write(text)
@@ -222,6 +235,8 @@ public struct HTTPContextResponse {
 /// Unwraps a feature every server has; its absence is an error of the application, which removed it.
 @inline(__always)
 func required<Feature>(_ feature: Feature?) -> Feature {
-    guard let feature else { preconditionFailure("a feature every request has was removed from its collection") }
+    guard let feature else {
+        preconditionFailure("a feature every request has was removed from its collection")
+    }
     return feature
 }

@@ -11,6 +11,7 @@ public protocol HTTPApplication<Context>: Sendable {
     /// Makes the context of a request.
     ///
     /// - Parameter features: the request's features, valid until `dispose` returns.
+    /// - Returns: what `process` gets.
     func createContext(features: FeatureCollection) -> Context
 
     /// Processes a request. The response is completed by the server when this returns.
@@ -20,7 +21,9 @@ public protocol HTTPApplication<Context>: Sendable {
 
     /// Lets go of a context after its response has ended.
     ///
-    /// - Parameter error: what `process` threw, if it did.
+    /// - Parameters:
+    ///   - context: what `createContext` made.
+    ///   - error: what `process` threw, if it did.
     func dispose(_ context: Context, error: (any Error)?)
 }
 

@@ -41,7 +41,9 @@ enum QueryPairs {
 
     private static func hexadecimalPair(_ text: Substring.UTF8View) -> UInt8? {
         var iterator = text.makeIterator()
-        guard let high = iterator.next().flatMap(digit), let low = iterator.next().flatMap(digit) else { return nil }
+        guard let high = iterator.next().flatMap(digit), let low = iterator.next().flatMap(digit) else {
+            return nil
+        }
         return high << 4 | low
     }
 

@@ -73,6 +73,7 @@ public protocol HTTPInterimResponseFeature: AnyObject {
     /// - Parameters:
     ///   - statusCode: 102 to 199, not 101.
     ///   - headers: its fields.
+    /// - Throws: `HTTPResponseError` with `.invalidHead` for any other status.
     func sendInterim(statusCode: Int, headers: FieldSection) throws
 }
 

@@ -35,6 +35,7 @@ public final class HTTPRingServer: HTTPServer {
     ///
     /// - Parameters:
     ///   - urlPrefixes: what to serve; replaces the options' own list unless empty.
+    ///   - options: everything else.
     ///   - logger: where handler errors and start and stop are told.
     /// - Throws: `URLPrefixError` for a prefix that is none, with a valid example.
     public init(
@@ -45,12 +46,16 @@ public final class HTTPRingServer: HTTPServer {
         var options = options
         if !urlPrefixes.isEmpty { options.urlPrefixes = urlPrefixes }
         if options.urlPrefixes.isEmpty { options.urlPrefixes = HTTPRingServer.prefixesOfEnvironment() }
-        if options.urlPrefixes.isEmpty, options.endpoints.isEmpty { options.urlPrefixes = ["http://localhost:5000/"] }
+        if options.urlPrefixes.isEmpty, options.endpoints.isEmpty {
+            options.urlPrefixes = ["http://localhost:5000/"]
+        }
         self.options = options
         self.logger = logger
         prefixes = try options.urlPrefixes.map { try URLPrefix($0, allowingPortZero: true) }
         for prefix in prefixes where prefix.scheme == .https {
-            throw EngineError("\(prefix): TLS is not available yet; serve http:// and put a TLS proxy in front")
+            throw EngineError(
+                "\(prefix): TLS is not available yet; serve http:// and put a TLS proxy in front"
+            )
         }
         engine = try Engine(options: options.engineOptions) { HTTPRingServer.log($0, logger) }
         queue = RequestQueue(
@@ -61,7 +66,11 @@ public final class HTTPRingServer: HTTPServer {
             scheduling: options.handlerScheduling
         )
         let session = ServerSession(timeouts: options.timeouts)
-        group = URLGroup(session: session, queue: queue, maxRequestBodySize: options.limits.maxRequestBodySize)
+        group = URLGroup(
+            session: session,
+            queue: queue,
+            maxRequestBodySize: options.limits.maxRequestBodySize
+        )
         serverAddresses = ServerAddresses()
     }
 
@@ -76,11 +85,15 @@ public final class HTTPRingServer: HTTPServer {
             // The peer's fault, and it has been told.
             logger.debug("a request was refused", metadata: ["request": "\(request)", "error": "\(error)"])
         case .handlerFailed(let error, let request):
-            logger.error("the handler of a request failed", metadata: ["request": "\(request)", "error": "\(error)"])
+            logger.error(
+                "the handler of a request failed",
+                metadata: ["request": "\(request)", "error": "\(error)"]
+            )
         case .acceptPaused(let endpoint, let errno):
             logger.warning(
                 "accepting connections rests for lack of resources",
-                metadata: ["endpoint": "\(endpoint)", "error": "\(String(cString: strerror(errno)))"])
+                metadata: ["endpoint": "\(endpoint)", "error": "\(String(cString: strerror(errno)))"]
+            )
         }
     }
 
@@ -202,6 +215,7 @@ public final class HTTPRingServer: HTTPServer {
     /// - Parameters:
     ///   - onReady: called once with the prefixes served, when every listener accepts.
     ///   - handler: answers one request.
+    /// - Throws: what `start(application:)` throws.
     public func run(
         onReady: (@Sendable ([String]) -> Void)? = nil,
         _ handler: @escaping HandlerApplication.Handler

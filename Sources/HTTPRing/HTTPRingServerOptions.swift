@@ -31,17 +31,23 @@ public struct HTTPRingServerOptions: Sendable {
     public var serverHeader: String? = "HTTPRing"
     /// Whether responses may be stored in and served from the response cache.
     public var responseCaching = true
-    /// Bytes the response cache may hold. Default 64 MiB.
+    /// Bytes the response cache may hold.
+    ///
+    /// Default 64 MiB.
     public var cacheByteBudget = 64 << 20
     /// Where handlers run.
     public var handlerScheduling = HandlerScheduling.loop
-    /// Requests that may wait for a handler; over it 503. Default 1000.
+    /// Requests that may wait for a handler; over it 503.
+    ///
+    /// Default 1000.
     public var requestQueueLimit = 1000
     /// Handlers that run at once, `nil` for no limit; requests over it wait in the queue.
     public var maxConcurrentRequests: Int?
     /// What a client sees when its request is turned away.
     public var http503Verbosity = Verbosity503.limited
-    /// How long requests in progress may take once the server stops. Default 30 s.
+    /// How long requests in progress may take once the server stops.
+    ///
+    /// Default 30 s.
     public var shutdownTimeout: Duration = .seconds(30)
     /// How often the process's swift-metrics backend is told of the server's counters; `nil`: never.
     public var metricsInterval: Duration?
@@ -88,7 +94,9 @@ public struct HTTPRingEndpoint: Sendable {
     ///   - path: at most 107 bytes.
     ///   - mode: the file's access mode, such as `0o660`; `nil` leaves it to the umask.
     ///   - port: requests there are routed as if they had come to this port. Default 80.
-    public static func unixSocket(_ path: String, mode: UInt32? = nil, routedAsPort port: UInt16 = 80) -> Self {
+    /// - Returns: the endpoint, for `HTTPRingServerOptions.endpoints`.
+    public static func unixSocket(_ path: String, mode: UInt32? = nil, routedAsPort port: UInt16 = 80) -> Self
+    {
         Self(kind: .unixSocket(path: path, mode: mode), port: port)
     }
 
@@ -97,6 +105,7 @@ public struct HTTPRingEndpoint: Sendable {
     /// - Parameters:
     ///   - name: only those of this name (`LISTEN_FDNAMES`); `nil` takes all.
     ///   - port: as which port requests there are routed; 0 means the socket's own. Default 0.
+    /// - Returns: the endpoint, for `HTTPRingServerOptions.endpoints`.
     public static func inherited(name: String? = nil, routedAsPort port: UInt16 = 0) -> Self {
         Self(kind: .inherited(name: name), port: port)
     }

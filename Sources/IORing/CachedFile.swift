@@ -25,8 +25,10 @@ public enum CachedFile {
         return count < 0 ? -Int(errno) : count
     }
 
-    /// Whether the byte at an offset lies in the page cache; with the kernel's read-ahead a good sign for those
-    /// after it. Cost: a system call.
+    /// Whether the byte at an offset lies in the page cache; with the kernel's read-ahead a good sign for
+    /// those after it.
+    ///
+    /// Cost: a system call.
     public static func isCached(_ descriptor: Int32, at offset: Int64) -> Bool {
         var byte: UInt8 = 0
         return hr_read_cached(descriptor, &byte, 1, offset) == 1

@@ -22,9 +22,13 @@ public final class Listener: Sendable {
         /// The access mode of a Unix socket's file, as 0o660; `nil` leaves it to the umask.
         public var unixMode: UInt32?
         /// Whether others of this user may listen on the port, too: set where a wildcard and addresses of its
-        /// own are to share a port. Several listeners on one address always do.
+        /// own are to share a port.
+        ///
+        /// Several listeners on one address always do.
         public var sharesPort: Bool
-        /// Whether a port that somebody listens on is refused. Switch it off only for ports that are ours.
+        /// Whether a port that somebody listens on is refused.
+        ///
+        /// Switch it off only for ports that are ours.
         public var refusesTakenPort: Bool
 
         /// Makes options; each value left out has the default that suits a server.

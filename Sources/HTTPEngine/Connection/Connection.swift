@@ -4,7 +4,9 @@ import Glibc
 import HTTPWire
 import IORing
 
-/// One accepted socket: its input, its output, its deadlines. Loop-affine.
+/// One accepted socket: its input, its output, its deadlines.
+///
+/// Loop-affine.
 ///
 /// The object belongs to a slot of its loop and serves one socket after another; the generation in its
 /// tokens tells late completions of an earlier socket apart. An idle connection holds no buffer.
@@ -280,7 +282,9 @@ final class Connection {
 
     var inputCount: Int { inputEnd - inputStart }
 
-    /// The bytes received and not consumed. Valid until the next call that consumes or adds.
+    /// The bytes received and not consumed.
+    ///
+    /// Valid until the next call that consumes or adds.
     var input: UnsafeBufferPointer<UInt8> {
         guard let inputBase else { return UnsafeBufferPointer(start: nil, count: 0) }
         return UnsafeBufferPointer(start: inputBase + inputStart, count: inputEnd - inputStart)
@@ -445,8 +449,9 @@ final class Connection {
         queuedByteCount += count
     }
 
-    /// Hands output to the kernel unless it still works on what it got before. One send at a time: two in
-    /// flight on one socket may interleave.
+    /// Hands output to the kernel unless it still works on what it got before.
+    ///
+    /// One send at a time: two in flight on one socket may interleave.
     func flushOutput() {
         guard inFlight == nil, state != .closing, state != .free, state != .lingering else { return }
         if queued.isEmpty {
@@ -494,7 +499,12 @@ final class Connection {
         inFlight = segment
         guard let base = bytes.baseAddress else { return }
         loop.ring.send(
-            socket: socket, pointer: base, count: bytes.count, more: !queued.isEmpty, token: token(.send))
+            socket: socket,
+            pointer: base,
+            count: bytes.count,
+            more: !queued.isEmpty,
+            token: token(.send)
+        )
         if minSendBytesPerSecond > 0, sendDeadline == 0 {
             sendDeadline = loop.ring.now.nanoseconds &+ Connection.rateWindow
             acknowledgedAtWindowStart = -1
@@ -547,7 +557,9 @@ final class Connection {
 
     // MARK: Deadlines
 
-    /// Sets the one deadline of the driver's phase; 0 clears it. A store unless it is earlier than before.
+    /// Sets the one deadline of the driver's phase; 0 clears it.
+    ///
+    /// A store unless it is earlier than before.
     @inline(__always)
     func setPhaseDeadline(_ at: Int64) {
         // Negative: the sum of now and a time-out without end.

@@ -39,7 +39,9 @@ enum OutputSegment {
     }
 }
 
-/// Blocks of memory that responses are built in, kept for the next one. Loop-affine.
+/// Blocks of memory that responses are built in, kept for the next one.
+///
+/// Loop-affine.
 ///
 /// Two sizes: 4 KiB for most responses, and up to 256 KiB for files and large bodies, of which at most
 /// `largeCountMax` are kept.

@@ -8,11 +8,16 @@ enum BlockingThread {
     static func run(_ work: @escaping @Sendable () -> Void) {
         let box = Unmanaged.passRetained(WorkBox(work))
         var thread = pthread_t()
-        let result = pthread_create(&thread, nil, { raw in
-            // SAFETY: the box was retained for this thread alone.
-            if let raw { Unmanaged<WorkBox>.fromOpaque(raw).takeRetainedValue().work() }
-            return nil
-        }, box.toOpaque())
+        let result = pthread_create(
+            &thread,
+            nil,
+            { raw in
+                // SAFETY: the box was retained for this thread alone.
+                if let raw { Unmanaged<WorkBox>.fromOpaque(raw).takeRetainedValue().work() }
+                return nil
+            },
+            box.toOpaque()
+        )
         guard result == 0 else {
             box.takeRetainedValue().work()
             return

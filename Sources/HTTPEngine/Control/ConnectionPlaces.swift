@@ -15,7 +15,11 @@ final class ConnectionPlaces: Sendable {
     private let isAwaited = Atomic<Bool>(false)
     private let placeIsFree: @Sendable () -> Void
 
-    /// - Parameter placeIsFree: called, by the loop that released it, when a place is free that was waited for.
+    /// Makes places for `limit` connections.
+    ///
+    /// - Parameters:
+    ///   - limit: how many; `nil` for any number.
+    ///   - placeIsFree: called, by the loop that released it, when a place is free that was waited for.
     init(limit: Int?, placeIsFree: @escaping @Sendable () -> Void) {
         self.limit = limit
         self.placeIsFree = placeIsFree

@@ -14,7 +14,9 @@ enum EndpointAddresses {
         case .strongWildcard, .weakWildcard, .name, .subdomainWildcard:
             return [.anyIPv4(port: port), .anyIPv6(port: port)]
         case .address(let literal):
-            if literal.isIPv4 { return [SocketAddress(ipv4: UInt32(truncatingIfNeeded: literal.low), port: port)] }
+            if literal.isIPv4 {
+                return [SocketAddress(ipv4: UInt32(truncatingIfNeeded: literal.low), port: port)]
+            }
             return [SocketAddress(ipv6High: literal.high, low: literal.low, port: port)]
         }
     }

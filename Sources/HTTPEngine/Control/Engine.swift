@@ -5,7 +5,9 @@ import ResponseCache
 import Synchronization
 public import URLPrefixes
 
-/// The HTTP engine: loops, listeners, routes and the response cache. Any thread.
+/// The HTTP engine: loops, listeners, routes and the response cache.
+///
+/// Any thread.
 ///
 /// Made, given prefixes and started by a host: in process by `HTTPRingServer`, or by the service.
 public final class Engine: Sendable {
@@ -47,16 +49,23 @@ public final class Engine: Sendable {
 
     /// Makes an engine; nothing is opened or started yet.
     ///
-    /// - Parameter onEvent: told of what happens, on loops' threads.
+    /// - Parameters:
+    ///   - options: everything it works by.
+    ///   - onEvent: told of what happens, on loops' threads.
     /// - Throws: where a log can't be opened.
-    public init(options: EngineOptions, onEvent: @escaping @Sendable (EngineEvent) -> Void = { _ in }) throws {
+    public init(options: EngineOptions, onEvent: @escaping @Sendable (EngineEvent) -> Void = { _ in }) throws
+    {
         self.options = options
         eventHandler = onEvent
         cache = ResponseCacheStore(limits: CacheLimits(byteBudget: options.cacheByteBudget))
         log =
             options.errorLog == nil && options.accessLog == nil
             ? nil
-            : try LogHub(errorSink: options.errorLog, accessSink: options.accessLog, format: options.accessLogFormat)
+            : try LogHub(
+                errorSink: options.errorLog,
+                accessSink: options.accessLog,
+                format: options.accessLogFormat
+            )
         let pokes = LoopPokes()
         pokeTargets = pokes
         connectionPlaces = ConnectionPlaces(limit: options.limits.maxConnections) { pokes.resumeAccepting() }
@@ -88,12 +97,14 @@ public final class Engine: Sendable {
             $0.loops = started
             $0.state = .running
         }
-        pokeTargets.set(started.map { handle in
-            LoopPokes.Target(
-                resumeAccepting: { handle.ring.post { handle.loop.resumeAccepting() } },
-                retryWaiting: { handle.ring.post { handle.loop.retryWaiting() } }
-            )
-        })
+        pokeTargets.set(
+            started.map { handle in
+                LoopPokes.Target(
+                    resumeAccepting: { handle.ring.post { handle.loop.resumeAccepting() } },
+                    retryWaiting: { handle.ring.post { handle.loop.retryWaiting() } }
+                )
+            }
+        )
     }
 
     private func startLoop(_ index: Int) throws -> LoopHandle {
@@ -105,11 +116,19 @@ public final class Engine: Sendable {
         let made = Mutex<LoopBox?>(nil)
         let ring = try Loop.start(configuration) { [self] ring in
             let loop = EngineLoop(
-                ring: ring, index: index, engine: self, counters: counters, routes: routes, log: log?.makeRing())
+                ring: ring,
+                index: index,
+                engine: self,
+                counters: counters,
+                routes: routes,
+                log: log?.makeRing()
+            )
             made.withLock { $0 = LoopBox(loop: loop) }
             return loop
         }
-        guard let box = made.withLock({ $0 }) else { preconditionFailure("a started loop has made its delegate") }
+        guard let box = made.withLock({ $0 }) else {
+            preconditionFailure("a started loop has made its delegate")
+        }
         return LoopHandle(ring: ring, counters: counters, loop: box.loop)
     }
 
@@ -158,18 +177,27 @@ public final class Engine: Sendable {
 
     /// Registers a prefix for a group and listens where its requests will arrive.
     ///
-    /// - Parameter by: who asks; an embedded host owns its table.
+    /// - Parameters:
+    ///   - prefix: the prefix; port 0 takes a free one.
+    ///   - group: whose requests will be routed by it.
+    ///   - principal: who asks; an embedded host owns its table.
     /// - Returns: the prefix with the port it got where it asked for port 0.
     /// - Throws: `PrefixTableError` or `IORingError`; nothing is changed then.
     @discardableResult
-    public func register(_ prefix: URLPrefix, group: URLGroup, by principal: Principal = .embedded) async throws -> URLPrefix {
+    public func register(_ prefix: URLPrefix, group: URLGroup, by principal: Principal = .embedded)
+        async throws -> URLPrefix
+    {
         let bound = try openEndpoints(for: prefix)
         do {
             try control.withLock { control in
                 let index = control.targets.firstIndex { $0 == nil } ?? control.targets.count
                 try control.table.register(bound, target: Int32(index), by: principal)
                 let target = RouteTarget(index: Int32(index), prefix: bound, group: group)
-                if index == control.targets.count { control.targets.append(target) } else { control.targets[index] = target }
+                if index == control.targets.count {
+                    control.targets.append(target)
+                } else {
+                    control.targets[index] = target
+                }
             }
         } catch {
             await closeEndpoints(for: bound)
@@ -205,7 +233,9 @@ public final class Engine: Sendable {
         control.withLock { $0.targets.compactMap { $0?.prefix } }
     }
 
-    /// Has every loop route by the table as it is now; returns when all do. Call after a queue got its consumer.
+    /// Has every loop route by the table as it is now; returns when all do.
+    ///
+    /// Call after a queue got its consumer.
     public func publishRoutes() async {
         let (routes, loops) = control.withLock { control in
             for index in control.targets.indices {
@@ -229,6 +259,7 @@ public final class Engine: Sendable {
     /// Listens at an address that no prefix names, such as a Unix socket or an inherited descriptor.
     ///
     /// - Parameters:
+    ///   - listener: the socket.
     ///   - scheme: how requests there are routed.
     ///   - port: the port they are routed by.
     public func listen(_ listener: Listener, scheme: URLPrefix.Scheme, port: UInt16) {
@@ -236,7 +267,9 @@ public final class Engine: Sendable {
     }
 
     /// Opens a Unix socket and listens there.
-    public func listen(unixSocket path: String, mode: UInt32? = nil, scheme: URLPrefix.Scheme, port: UInt16) throws {
+    public func listen(unixSocket path: String, mode: UInt32? = nil, scheme: URLPrefix.Scheme, port: UInt16)
+        throws
+    {
         var options = Listener.Options()
         options.unixMode = mode
         let listeners = try Listener.open(SocketAddress(unixPath: path), count: 1, options: options)
@@ -271,7 +304,9 @@ public final class Engine: Sendable {
 
     private func open(_ address: SocketAddress, prefix: URLPrefix) throws -> SocketAddress {
         let isOpen = control.withLock { control in
-            guard address.port != 0, let index = control.endpoints.firstIndex(where: { $0.address == address }) else {
+            guard address.port != 0,
+                let index = control.endpoints.firstIndex(where: { $0.address == address })
+            else {
                 return false
             }
             control.endpoints[index].useCount += 1
@@ -279,13 +314,22 @@ public final class Engine: Sendable {
         }
         if isOpen { return address }
         let (count, isOurs) = control.withLock { control in
-            (control.loops.count, control.endpoints.contains { $0.address.port == address.port && address.port != 0 })
+            (
+                control.loops.count,
+                control.endpoints.contains { $0.address.port == address.port && address.port != 0 }
+            )
         }
         // A wildcard and an address of its own can share a port only if both say so from the first; the check
         // that nobody else has the port would meet our own listeners once there are some.
         let options = Listener.Options(sharesPort: true, refusesTakenPort: !isOurs)
         let listeners = try Listener.open(address, count: max(1, count), options: options)
-        add(listeners, address: listeners[0].address, scheme: prefix.scheme, routedPort: listeners[0].address.port, useCount: 1)
+        add(
+            listeners,
+            address: listeners[0].address,
+            scheme: prefix.scheme,
+            routedPort: listeners[0].address.port,
+            useCount: 1
+        )
         return listeners[0].address
     }
 
@@ -332,7 +376,9 @@ public final class Engine: Sendable {
     /// - Returns: the endpoint to close and the loops that have it, where that was the last use.
     private func release(_ address: SocketAddress) -> (id: UInt32, loops: [LoopHandle])? {
         control.withLock { control in
-            guard let index = control.endpoints.firstIndex(where: { $0.address == address }) else { return nil }
+            guard let index = control.endpoints.firstIndex(where: { $0.address == address }) else {
+                return nil
+            }
             control.endpoints[index].useCount -= 1
             guard control.endpoints[index].useCount == 0 else { return nil }
             return (control.endpoints.remove(at: index).endpoint.id, control.loops)

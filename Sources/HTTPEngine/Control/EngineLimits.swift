@@ -5,21 +5,37 @@
 /// Names and defaults are Kestrel's `KestrelServerLimits` and HttpSys's options unless the comment says
 /// otherwise; the table of what a client sees at each is in `docs/limits.md`.
 public struct EngineLimits: Sendable {
-    /// Connections open at once over all loops; over it new ones wait in the kernel's backlog. `nil`: no limit.
+    /// Connections open at once over all loops; over it new ones wait in the kernel's backlog.
+    ///
+    /// `nil`: no limit.
     public var maxConnections: Int?
-    /// Bytes of a request's content, `nil` for no limit; over it 413. Default 30,000,000.
+    /// Bytes of a request's content, `nil` for no limit; over it 413.
+    ///
+    /// Default 30,000,000.
     public var maxRequestBodySize: Int64?
-    /// Bytes of request line and field section; over it 431. Default 32 KiB.
+    /// Bytes of request line and field section; over it 431.
+    ///
+    /// Default 32 KiB.
     public var maxRequestHeadBytes: Int
-    /// Bytes of the request-target; over it 414. Default 8 KiB.
+    /// Bytes of the request-target; over it 414.
+    ///
+    /// Default 8 KiB.
     public var maxRequestTargetBytes: Int
-    /// Field lines in a request; over it 431. Default 100.
+    /// Field lines in a request; over it 431.
+    ///
+    /// Default 100.
     public var maxRequestHeaderCount: Int
-    /// Bytes of request content held for an application that does not read. Default 64 KiB.
+    /// Bytes of request content held for an application that does not read.
+    ///
+    /// Default 64 KiB.
     public var maxRequestBufferSize: Int
-    /// Bytes of response held for a client that does not read, after which writes wait. Default 64 KiB.
+    /// Bytes of response held for a client that does not read, after which writes wait.
+    ///
+    /// Default 64 KiB.
     public var maxResponseBufferSize: Int
-    /// Bytes of unread request content thrown away to keep a connection; more closes it. Default 256 KiB.
+    /// Bytes of unread request content thrown away to keep a connection; more closes it.
+    ///
+    /// Default 256 KiB.
     public var maxDrainedBodySize: Int64
 
     /// Makes limits with the defaults.
@@ -40,20 +56,33 @@ public struct EngineLimits: Sendable {
 /// Set for a listener and, for requests that were routed, for a URL group. Checked on a timer wheel of
 /// 16 ms slots.
 public struct TimeoutManager: Sendable {
-    /// No byte of a request's content for so long: 408 and close. Default 120 s.
+    /// No byte of a request's content for so long: 408 and close.
+    ///
+    /// Default 120 s.
     public var entityBody: Duration
-    /// The rest of an unread request body may take so long after the response. Default 5 s (Kestrel's).
+    /// The rest of an unread request body may take so long after the response.
+    ///
+    /// Default 5 s (Kestrel's).
     public var drainEntityBody: Duration
-    /// A request may wait in its queue for so long: 503. Default 120 s.
+    /// A request may wait in its queue for so long: 503.
+    ///
+    /// Default 120 s.
     public var requestQueue: Duration
-    /// A connection without a request in progress is closed after so long. Default 120 s.
+    /// A connection without a request in progress is closed after so long.
+    ///
+    /// Default 120 s.
     public var idleConnection: Duration
     /// A whole head must be in after so long from its first byte, or from the connection's start: 408.
+    ///
     /// Default 30 s (Kestrel's; HTTP.sys has 120 s).
     public var headerWait: Duration
-    /// A client that takes a response slower than this, over at least 5 s, is cut off. 0: off. Default 150.
+    /// A client that takes a response slower than this, over at least 5 s, is cut off.
+    ///
+    /// 0: off. Default 150.
     public var minSendBytesPerSecond: Int
-    /// A client that sends a body slower than this, over at least 5 s, gets 408. 0: off. Default 150.
+    /// A client that sends a body slower than this, over at least 5 s, gets 408.
+    ///
+    /// 0: off. Default 150.
     public var minRequestBodyBytesPerSecond: Int
 
     /// Makes time-outs with the defaults.

@@ -12,7 +12,9 @@ public final class RequestQueue: Sendable {
     public let id: UInt64
     /// Name shown in logs and state listings.
     public let name: String
-    /// Requests that may wait at once; over it 503 (`QueueFull`). Default 1000.
+    /// Requests that may wait at once; over it 503 (`QueueFull`).
+    ///
+    /// Default 1000.
     public let lengthMax: Int
     /// Requests an application works on at once, `nil` for no limit; those over it wait.
     public let concurrencyMax: Int?
@@ -51,7 +53,9 @@ public final class RequestQueue: Sendable {
     /// Whether the queue takes no more requests.
     var isClosed: Bool { closed.load(ordering: .relaxed) }
 
-    /// The application that serves this queue, if any. Takes a lock; loops keep what they found.
+    /// The application that serves this queue, if any.
+    ///
+    /// Takes a lock; loops keep what they found.
     var consumer: (any RequestConsumer)? { attached.withLock { $0 } }
 
     /// Makes `consumer` the application that answers this queue's requests.

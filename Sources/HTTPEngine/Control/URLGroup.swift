@@ -32,7 +32,11 @@ public final class URLGroup: Sendable {
 
     /// Makes a group.
     ///
-    /// - Parameter timeouts: `nil` inherits the session's.
+    /// - Parameters:
+    ///   - session: what it inherits from.
+    ///   - queue: where its requests go; without one they get 503.
+    ///   - timeouts: `nil` inherits the session's.
+    ///   - maxRequestBodySize: the cap on content in bytes, `nil` for none.
     public init(
         session: ServerSession,
         queue: RequestQueue?,
@@ -54,7 +58,9 @@ enum Identifiers {
     static func next() -> UInt64 { last.add(1, ordering: .relaxed).newValue }
 }
 
-/// What a loop routes by: the compiled table and what its targets stand for. Immutable; swapped on change.
+/// What a loop routes by: the compiled table and what its targets stand for.
+///
+/// Immutable; swapped on change.
 final class Routes: Sendable {
     let snapshot: RoutingSnapshot
     let targets: [RouteTarget?]

@@ -35,7 +35,9 @@ extension Exchange: HTTPRequestBodyFeature {
         precondition(byteCountMax > 0, "at least one byte is asked for")
         if let contentError { throw BadHTTPRequestError(refusal: contentError) }
         if isContentAtEnd { return [] }
-        guard let driver else { throw HTTPConnectionError("the client closed the connection before its request was whole") }
+        guard let driver else {
+            throw HTTPConnectionError("the client closed the connection before its request was whole")
+        }
         hasReadContent = true
         if contentLimit >= 0, contentFraming == .fixed, contentRemaining + contentRead > contentLimit {
             throw contentRefused(.contentTooLarge)
@@ -47,7 +49,9 @@ extension Exchange: HTTPRequestBodyFeature {
             return nil
         }
         hasSentContinue = true
-        let piece = contentFraming == .fixed ? readFixed(byteCountMax, connection) : try readChunked(byteCountMax, connection)
+        let piece =
+            contentFraming == .fixed
+            ? readFixed(byteCountMax, connection) : try readChunked(byteCountMax, connection)
         if contentLimit >= 0, contentRead > contentLimit { throw contentRefused(.contentTooLarge) }
         if connection.inputCount <= loop.options.limits.maxRequestBufferSize / 2 { connection.resumeInput() }
         if piece.isEmpty, !isContentAtEnd {
@@ -174,6 +178,9 @@ extension Exchange: HTTPBodyControlFeature {
 
 extension BadHTTPRequestError {
     init(refusal: Refusal) {
-        self.init(statusCode: refusal.row.status == 0 ? 400 : Int(refusal.row.status), refusal.row.detail.description)
+        self.init(
+            statusCode: refusal.row.status == 0 ? 400 : Int(refusal.row.status),
+            refusal.row.detail.description
+        )
     }
 }

@@ -53,7 +53,9 @@ extension Exchange: HTTPRequestFeature {
     public var path: String {
         get {
             if let path = overrides?.path { return path }
-            guard head.pathNeedsDecoding || prefixPathByteCount > 0 || head.path.isEmpty else { return text(head.path) }
+            guard head.pathNeedsDecoding || prefixPathByteCount > 0 || head.path.isEmpty else {
+                return text(head.path)
+            }
             return splitPath().path
         }
         set { rewritten.path = newValue }
@@ -74,7 +76,9 @@ extension Exchange: HTTPRequestFeature {
         case .asterisk, .authority: return ("", "")
         case .origin, .absolute: break
         }
-        guard !head.path.isEmpty else { return RequestPath.split(prefixPath: target?.prefix.path ?? "/", path: "/") }
+        guard !head.path.isEmpty else {
+            return RequestPath.split(prefixPath: target?.prefix.path ?? "/", path: "/")
+        }
         let raw = bytes(head.path)
         // SAFETY: the head's bytes stay where they are during this call.
         let decoded = (try? RequestPath.decode(Span(_unsafeElements: raw))) ?? Array(raw)

@@ -115,7 +115,8 @@ extension Exchange: HTTPResponseBodyFeature {
 
     private func readDeclaredLength() throws {
         if responseFields.contains(id: .contentLength) {
-            guard let text = responseFields[FieldID.contentLength], let length = Int64(text), length >= 0 else {
+            guard let text = responseFields[FieldID.contentLength], let length = Int64(text), length >= 0
+            else {
                 hasStartedResponse = false
                 throw HTTPResponseError(.invalidHead, "Content-Length is not a number")
             }
@@ -138,7 +139,9 @@ extension Exchange: HTTPResponseBodyFeature {
         return head.method != .head
     }
 
-    /// Writes without waiting. On the loop only.
+    /// Writes without waiting.
+    ///
+    /// On the loop only.
     ///
     /// - Returns: whether so much is unsent that the writer must wait.
     func append(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
@@ -253,7 +256,9 @@ extension Exchange: HTTPResponseBodyFeature {
                 pump()
             }
         }
-        if framing == .chunked, head.method != .head { connection.output.appendLastChunk(trailers: trailerFields) }
+        if framing == .chunked, head.method != .head {
+            connection.output.appendLastChunk(trailers: trailerFields)
+        }
         isComplete = true
         connection.touch()
     }
@@ -267,7 +272,9 @@ extension Exchange: HTTPResponseBodyFeature {
             return
         }
         var code = 500
-        if let bad = error as? BadHTTPRequestError, (400...599).contains(bad.statusCode) { code = bad.statusCode }
+        if let bad = error as? BadHTTPRequestError, (400...599).contains(bad.statusCode) {
+            code = bad.statusCode
+        }
         let persisted = persists
         resetResponse()
         persists = persisted && contentError == nil && code != 413
@@ -285,7 +292,9 @@ extension Exchange: HTTPResponseBodyFeature {
 
     // MARK: The head
 
-    /// Decides the framing and whether the connection persists, and writes the head. Once for a response.
+    /// Decides the framing and whether the connection persists, and writes the head.
+    ///
+    /// Once for a response.
     ///
     /// - Parameter isWhole: whether all of the content is in `body`, so that its length is known.
     func commit(isWhole: Bool) {
@@ -310,7 +319,9 @@ extension Exchange: HTTPResponseBodyFeature {
             framing = .none
         } else if declaredLength >= 0 {
             framing = .fixed
-        } else if responseFields.mayContain.contains(.transferEncoding), responseFields.contains(id: .transferEncoding) {
+        } else if responseFields.mayContain.contains(.transferEncoding),
+            responseFields.contains(id: .transferEncoding)
+        {
             framing = .application
         } else if isWhole, trailerFields == nil || head.version == .http10 {
             // A HEAD whose handler wrote nothing does not say what a GET would have written.
@@ -364,7 +375,11 @@ extension Exchange: HTTPResponseBodyFeature {
         } else if head.version == .http10 {
             connection.output.append("Connection: keep-alive\r\n" as StaticString)
         }
-        if hasDate { writeMissingCommonLines(to: connection) } else { connection.output.append(loop.commonLines()) }
+        if hasDate {
+            writeMissingCommonLines(to: connection)
+        } else {
+            connection.output.append(loop.commonLines())
+        }
         connection.output.append("\r\n" as StaticString)
     }
 
@@ -405,7 +420,9 @@ extension Exchange: HTTPResponseBodyFeature {
 extension Exchange: HTTPInterimResponseFeature {
     /// Sends an interim response.
     public func sendInterim(statusCode: Int, headers: FieldSection) throws {
-        guard (102...199).contains(statusCode) else { throw HTTPResponseError(.invalidHead, "status \(statusCode)") }
+        guard (102...199).contains(statusCode) else {
+            throw HTTPResponseError(.invalidHead, "status \(statusCode)")
+        }
         guard head.version != .http10, !isCommitted else { return }
         guard loop.ring.isCurrent else {
             postToLoop { try? $0.sendInterim(statusCode: statusCode, headers: headers) }

@@ -32,7 +32,9 @@ extension Exchange: HTTPSendFileFeature {
     /// the ring, so that a slow disk holds up nobody else.
     public func sendFile(descriptor: Int32, offset: Int64, byteCount: Int64) async throws {
         guard loop.ring.isCurrent else {
-            return try await onLoop { try await $0.sendFile(descriptor: descriptor, offset: offset, byteCount: byteCount) }
+            return try await onLoop {
+                try await $0.sendFile(descriptor: descriptor, offset: offset, byteCount: byteCount)
+            }
         }
         guard try beginFile(byteCount) else { return }
         var offset = offset
@@ -62,7 +64,9 @@ extension Exchange: HTTPSendFileFeature {
 
     /// Sends from the page cache to the socket, as far as the socket takes it at once; 0 where that can't be.
     private func sendDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
-        guard byteCount >= Exchange.directFileByteCountMin, framing == .fixed, let connection = driver?.connection else {
+        guard byteCount >= Exchange.directFileByteCountMin, framing == .fixed,
+            let connection = driver?.connection
+        else {
             return 0
         }
         let wanted = Int(min(byteCount, 1 << 30))

@@ -6,7 +6,9 @@ import HTTPWire
 import IORing
 import ResponseCache
 
-/// One request and its response, and the engine's implementation of their features. Loop-affine.
+/// One request and its response, and the engine's implementation of their features.
+///
+/// Loop-affine.
 ///
 /// Belongs to a loop, serves one request after another and is held by two: the driver, until the response
 /// is out and the request's content is read, and the handler, until it returns. What a handler calls from
@@ -138,7 +140,12 @@ public final class Exchange {
     // MARK: Life
 
     /// Begins a request whose head stands in the loop's scratch.
-    func begin(driver: HTTP1Driver, target: RouteTarget, prefixPathByteCount: Int, headBytes: UnsafeBufferPointer<UInt8>) {
+    func begin(
+        driver: HTTP1Driver,
+        target: RouteTarget,
+        prefixPathByteCount: Int,
+        headBytes: UnsafeBufferPointer<UInt8>
+    ) {
         if features.revision != 0 { features.reset(to: self) }
         self.driver = driver
         if self.target !== target { self.target = target }
@@ -205,7 +212,9 @@ public final class Exchange {
     func currentTarget(in routes: Routes) -> RouteTarget? {
         guard let target else { return nil }
         let index = Int(target.index)
-        guard index < routes.targets.count, let current = routes.targets[index], current.group === target.group else {
+        guard index < routes.targets.count, let current = routes.targets[index],
+            current.group === target.group
+        else {
             return nil
         }
         self.target = current
@@ -252,7 +261,9 @@ public final class Exchange {
 
     /// Copies the head out of the ring's buffer, which is about to go back.
     func detachFromInput() {
-        guard let base = headBytes.baseAddress, headBytes.count > 0, base != UnsafePointer(headCopy) else { return }
+        guard let base = headBytes.baseAddress, headBytes.count > 0, base != UnsafePointer(headCopy) else {
+            return
+        }
         if headCopyCapacity < headBytes.count {
             headCopy?.deallocate()
             headCopyCapacity = max(512, headBytes.count)

@@ -2,7 +2,9 @@
 
 import IORing
 
-/// A task of the loop that waits for something to happen on its connection. Loop-affine.
+/// A task of the loop that waits for something to happen on its connection.
+///
+/// Loop-affine.
 ///
 /// Resumed exactly once: by what it waits for, by the end of the connection, or by its task's cancellation.
 final class LoopWaiter {
@@ -32,4 +34,3 @@ final class LoopWaiter {
         }
     }
 }
-

@@ -38,7 +38,9 @@ private struct UpgradedStreamBox: Sendable {
     nonisolated(unsafe) let stream: UpgradedStream
 }
 
-/// The two directions of an upgraded connection. Loop-affine; calls from other threads hop.
+/// The two directions of an upgraded connection.
+///
+/// Loop-affine; calls from other threads hop.
 final class UpgradedStream: HTTPDuplexStream {
     // A cycle, which the exchange ends when it is done: an application may hold on to the stream for longer.
     private let exchange: Exchange

@@ -2,13 +2,16 @@
 
 import IORing
 
-/// The tasks that run handlers on a loop. Loop-affine.
+/// The tasks that run handlers on a loop.
+///
+/// Loop-affine.
 ///
 /// A worker is a task on the loop's executor that answers one request after another and sleeps between; so a
 /// request costs neither a task of its own nor, while handlers do not wait, a suspension. When a handler does
 /// wait, its worker waits with it and another takes what is ready.
 final class WorkerPool {
-    @exclusivity(unchecked) unowned(unsafe) var loop: EngineLoop!
+    /// The loop the pool belongs to and dies with; set once, right after both were made.
+    @exclusivity(unchecked) unowned(unsafe) private(set) var loop: EngineLoop?
     @exclusivity(unchecked) private var ready: ContiguousArray<Exchange?> = []
     @exclusivity(unchecked) private var readyStart = 0
     @exclusivity(unchecked) private var idle: ContiguousArray<Worker> = []
@@ -16,6 +19,9 @@ final class WorkerPool {
     @exclusivity(unchecked) private var isEnding = false
 
     static let idleMax = 256
+
+    /// Tells the pool whose it is.
+    func use(_ loop: EngineLoop) { self.loop = loop }
 
     /// Has a worker answer an exchange.
     func start(_ exchange: Exchange, _ consumer: any RequestConsumer, scheduling: HandlerScheduling) {
@@ -78,7 +84,8 @@ final class WorkerPool {
         // SAFETY: the exchange is the handler's until it is handed back to the loop below; what the loop and
         // the handler both use hops to the loop first.
         nonisolated(unsafe) let exchange = exchange
-        nonisolated(unsafe) let loop = self.loop!
+        guard let owner = self.loop else { return }
+        nonisolated(unsafe) let loop = owner
         let task = Task.detached {
             await consumer.consume(exchange)
             loop.ring.post {
@@ -91,7 +98,9 @@ final class WorkerPool {
     }
 }
 
-/// One task of a pool. Loop-affine.
+/// One task of a pool.
+///
+/// Loop-affine.
 final class Worker {
     private unowned(unsafe) let pool: WorkerPool
     @exclusivity(unchecked) private var task: Task<Void, Never>?
@@ -104,7 +113,8 @@ final class Worker {
     fileprivate func begin() {
         // SAFETY: the task runs on the loop's thread alone.
         nonisolated(unsafe) let worker = self
-        task = Task(executorPreference: pool.loop.ring) { await worker.run() }
+        guard let ring = pool.loop?.ring else { return }
+        task = Task(executorPreference: ring) { await worker.run() }
     }
 
     fileprivate func wake() {

@@ -16,7 +16,11 @@ extension HTTP1Driver {
     /// The answer for a head whose very bytes were answered from the cache before.
     func memoizedAnswer(_ bytes: Span<UInt8>) -> MemoizedAnswer? {
         guard mayMemoize, !loop.isDraining else { return nil }
-        return loop.memo.lookup(bytes, endpoint: connection.listener.endpoint.id, now: loop.ring.now.nanoseconds)
+        return loop.memo.lookup(
+            bytes,
+            endpoint: connection.listener.endpoint.id,
+            now: loop.ring.now.nanoseconds
+        )
     }
 
     /// Answers a memoized head: copies the stored response and puts today's date in.
@@ -32,8 +36,13 @@ extension HTTP1Driver {
             let bytes = UnsafeBufferPointer(rebasing: connection.input[..<answer.requestByteCount])
             _ = loop.scratchHead.parse(Span(_unsafeElements: bytes), limits: loop.headLimits)
             loop.logCacheHit(
-                connection, loop.scratchHead, bytes, status: answer.entry.status, bytesSent: answer.response.count,
-                group: nil)
+                connection,
+                loop.scratchHead,
+                bytes,
+                status: answer.entry.status,
+                bytesSent: answer.response.count,
+                group: nil
+            )
         }
         connection.consume(answer.requestByteCount)
         connection.touch()
@@ -61,21 +70,38 @@ extension HTTP1Driver {
         if let field = loop.scratchHead.value(of: .acceptEncoding) {
             accepted = ContentCodings(acceptEncoding: bytes.extracting(field.range))
         }
-        guard let entry = loop.reader.lookup(loop.cacheKey, accepting: accepted, now: now) else { return false }
+        guard let entry = loop.reader.lookup(loop.cacheKey, accepting: accepted, now: now) else {
+            return false
+        }
         let head = loop.scratchHead
         let disposition = CacheRules.disposition(
-            of: entry, head: head, bytes: bytes, wallClock: loop.ring.wallClockSeconds)
+            of: entry,
+            head: head,
+            bytes: bytes,
+            wallClock: loop.ring.wallClockSeconds
+        )
         let keeps = head.keepAlive && !entry.closesConnection && !loop.isDraining
         loop.counters.cacheHits.count()
         send(entry, disposition, keeps: keeps, isHTTP10: head.version == .http10)
         if loop.log != nil {
             loop.logCacheHit(
-                connection, head, headBytes, status: entry.status, bytesSent: entry.bytes.count, group: target.group)
+                connection,
+                head,
+                headBytes,
+                status: entry.status,
+                bytesSent: entry.bytes.count,
+                group: target.group
+            )
         }
         if disposition == .full, keeps, head.version != .http10, mayMemoize {
             loop.memo.insert(
-                head: bytes, endpoint: connection.listener.endpoint.id, entry: entry, version: loop.reader.version,
-                keepAlive: true, now: now)
+                head: bytes,
+                endpoint: connection.listener.endpoint.id,
+                entry: entry,
+                version: loop.reader.version,
+                keepAlive: true,
+                now: now
+            )
         }
         connection.consume(headBytes.count)
         connection.touch()
@@ -101,7 +127,9 @@ extension HTTP1Driver {
             let isSmall = $0.count <= Exchange.sharedWriteByteCount
             connection.reserveOutput(isSmall ? $0.count + 32 : entry.headByteCount + 32)
             appendHead($0, headByteCount: entry.headByteCount, entry.dateOffset, keeps, isHTTP10)
-            if isSmall { connection.output.append(UnsafeRawBufferPointer(rebasing: $0[entry.headByteCount...])) }
+            if isSmall {
+                connection.output.append(UnsafeRawBufferPointer(rebasing: $0[entry.headByteCount...]))
+            }
         }
         if entry.bytes.count > Exchange.sharedWriteByteCount {
             connection.append(.cached(entry, entry.headByteCount..<entry.bytes.count))
@@ -129,7 +157,10 @@ extension HTTP1Driver {
         let endpoint = connection.listener.endpoint
         let start = Int(head.path.start)
         let end = head.hasQuery ? head.query.end : head.path.end
-        let target = head.path.isEmpty && !head.hasQuery ? headBytes[0..<0] : headBytes[(head.path.isEmpty ? end - Int(head.query.count) - 1 : start)..<end]
+        let target =
+            head.path.isEmpty && !head.hasQuery
+            ? headBytes[0..<0]
+            : headBytes[(head.path.isEmpty ? end - Int(head.query.count) - 1 : start)..<end]
         var address = connection.listener.cacheAddress
         if address.isEmpty, loop.routes.snapshot.hasAddressBoundPrefixes {
             address = Array(connection.localAddress.host.utf8)
@@ -147,7 +178,8 @@ extension HTTP1Driver {
     /// Stores a response that is about to leave whole, if the rules let it.
     func storeInCache(_ exchange: Exchange) {
         guard loop.options.responseCaching, exchange.cacheBlockers.mayStore, exchange.policy != .disabled,
-            let target = exchange.target else { return }
+            let target = exchange.target
+        else { return }
         let policy = CachePolicy(exchange.policy)
         let candidate = CacheCandidate(
             status: exchange.status,
@@ -160,8 +192,12 @@ extension HTTP1Driver {
         let store = loop.reader.store
         guard
             let lifetime = try? CacheRules.lifetime(
-                request: exchange.cacheBlockers, response: candidate, fields: exchange.responseFields,
-                limits: store.limits, wallClock: wallClock)
+                request: exchange.cacheBlockers,
+                response: candidate,
+                fields: exchange.responseFields,
+                limits: store.limits,
+                wallClock: wallClock
+            )
         else { return }
         var fields = exchange.responseFields
         if let server = loop.options.serverHeader, !fields.contains(id: .server) {

@@ -7,7 +7,9 @@ import IORing
 import ResponseCache
 import URLPrefixes
 
-/// HTTP/1.0 and 1.1 on one connection. Loop-affine.
+/// HTTP/1.0 and 1.1 on one connection.
+///
+/// Loop-affine.
 ///
 /// A head is parsed where it arrived, routed, answered from the cache or made an exchange; the next one is
 /// looked at when that exchange has ended. `process()` is the state machine.
@@ -229,7 +231,9 @@ final class HTTP1Driver: ProtocolDriver {
             return false
         }
         let route = findRoute(headBytes)
-        guard case .registration(let index, let pathByteCount) = route, let target = loop.routes.targets[Int(index)] else {
+        guard case .registration(let index, let pathByteCount) = route,
+            let target = loop.routes.targets[Int(index)]
+        else {
             return refuseRoute(HTTP1Driver.refusal(for: route), headBytes)
         }
         // SAFETY: the head's bytes stay where they are during this call.
@@ -306,7 +310,9 @@ final class HTTP1Driver: ProtocolDriver {
     /// Its turn has come.
     func exchangeDelivered() { connection.setPhaseDeadline(0) }
 
-    /// Starts the clock for content the handler waits for. Returns whether there is one to stop.
+    /// Starts the clock for content the handler waits for.
+    ///
+    /// Returns whether there is one to stop.
     func beginContentWait() -> Bool {
         guard let exchange else { return false }
         connection.resumeInput()
@@ -314,7 +320,9 @@ final class HTTP1Driver: ProtocolDriver {
         contentWaitStart = loop.ring.now.nanoseconds
         if contentWindowWaited == 0 { contentWindowBytes = connection.bytesReceived }
         var wait = exchange.timeouts.entityBody.saturatedNanoseconds
-        if exchange.minContentBytesPerSecond > 0 { wait = min(wait, Connection.rateWindow - contentWindowWaited) }
+        if exchange.minContentBytesPerSecond > 0 {
+            wait = min(wait, Connection.rateWindow - contentWindowWaited)
+        }
         connection.setPhaseDeadline(contentWaitStart &+ max(0, wait))
         return true
     }
@@ -333,7 +341,9 @@ final class HTTP1Driver: ProtocolDriver {
         let needed = Int64(exchange.minContentBytesPerSecond) * (contentWindowWaited / 1_000_000_000)
         contentWindowWaited = 0
         guard exchange.contentError == nil else { return }
-        if exchange.minContentBytesPerSecond > 0, arrived < needed { contentTooLate(exchange, .minimumReceiveRate) }
+        if exchange.minContentBytesPerSecond > 0, arrived < needed {
+            contentTooLate(exchange, .minimumReceiveRate)
+        }
     }
 
     private func contentTooLate(_ exchange: Exchange, _ refusal: Refusal) {
@@ -360,7 +370,9 @@ final class HTTP1Driver: ProtocolDriver {
     /// The handler has waited for content as long as it may, or for a whole window.
     private func contentDeadlineReached(_ exchange: Exchange) {
         let waited = loop.ring.now.nanoseconds &- contentWaitStart
-        if waited >= exchange.timeouts.entityBody.saturatedNanoseconds { contentTooLate(exchange, .bodyTimeout) }
+        if waited >= exchange.timeouts.entityBody.saturatedNanoseconds {
+            contentTooLate(exchange, .bodyTimeout)
+        }
         // The waiting read looks again: it finds the refusal, or ends this wait and begins the next.
         exchange.contentWaiter?.resume()
     }
@@ -385,7 +397,8 @@ final class HTTP1Driver: ProtocolDriver {
             phase = .draining
             connection.resumeInput()
             connection.setPhaseDeadline(
-                loop.ring.now.nanoseconds &+ exchange.timeouts.drainEntityBody.saturatedNanoseconds)
+                loop.ring.now.nanoseconds &+ exchange.timeouts.drainEntityBody.saturatedNanoseconds
+            )
         }
         connection.touch()
         process()
@@ -476,7 +489,8 @@ final class HTTP1Driver: ProtocolDriver {
     /// - Returns: whether the next request can be looked at.
     private func refuseRoute(_ refusal: Refusal, _ headBytes: UnsafeBufferPointer<UInt8>) -> Bool {
         let row = refusal.row
-        guard row.fate == .keep, !loop.scratchHead.hasContent, loop.scratchHead.keepAlive, !loop.isDraining else {
+        guard row.fate == .keep, !loop.scratchHead.hasContent, loop.scratchHead.keepAlive, !loop.isDraining
+        else {
             refuse(refusal)
             return false
         }

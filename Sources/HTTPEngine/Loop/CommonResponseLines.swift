@@ -2,7 +2,9 @@
 
 import HTTPWire
 
-/// `Date` and `Server` as field lines, made once a second. Loop-affine.
+/// `Date` and `Server` as field lines, made once a second.
+///
+/// Loop-affine.
 struct CommonResponseLines {
     private var second: Int64 = -1
     // SAFETY: a block of 512 bytes, allocated here and freed by the loop that owns it, at its end.
@@ -35,7 +37,10 @@ struct CommonResponseLines {
     @inline(__always)
     mutating func date(at second: Int64) -> UnsafeRawBufferPointer {
         if second != self.second { render(second) }
-        return UnsafeRawBufferPointer(start: memory + CommonResponseLines.dateOffset, count: CommonResponseLines.dateByteCount)
+        return UnsafeRawBufferPointer(
+            start: memory + CommonResponseLines.dateOffset,
+            count: CommonResponseLines.dateByteCount
+        )
     }
 
     @inline(never)
@@ -45,6 +50,8 @@ struct CommonResponseLines {
         buffer.appendDate(HTTPDate(unixSeconds: second))
         server.withUnsafeBytes { buffer.append($0) }
         byteCount = buffer.count
-        buffer.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+        buffer.withUnsafeBytes {
+            memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
+        }
     }
 }

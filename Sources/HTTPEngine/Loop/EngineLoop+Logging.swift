@@ -9,7 +9,15 @@ extension EngineLoop {
     @inline(never)
     func logConnectionError(_ connection: Connection, _ refusal: Refusal) {
         guard let log, log.isErrorLogged else { return }
-        logError(log, connection, refusal.row.reason, status: 0, head: nil, bytes: .init(start: nil, count: 0), group: nil)
+        logError(
+            log,
+            connection,
+            refusal.row.reason,
+            status: 0,
+            head: nil,
+            bytes: .init(start: nil, count: 0),
+            group: nil
+        )
     }
 
     /// Notes a message the engine refused.
@@ -18,10 +26,26 @@ extension EngineLoop {
         guard let log, log.isErrorLogged else { return }
         let row = refusal.row
         if let exchange {
-            logError(log, connection, row.reason, status: row.status, head: exchange.head, bytes: exchange.headBytes, group: exchange.target?.group)
+            logError(
+                log,
+                connection,
+                row.reason,
+                status: row.status,
+                head: exchange.head,
+                bytes: exchange.headBytes,
+                group: exchange.target?.group
+            )
         } else {
             // What was parsed before the refusal stands in the scratch; ranges past the input are ignored.
-            logError(log, connection, row.reason, status: row.status, head: scratchHead, bytes: connection.input, group: nil)
+            logError(
+                log,
+                connection,
+                row.reason,
+                status: row.status,
+                head: scratchHead,
+                bytes: connection.input,
+                group: nil
+            )
         }
     }
 
@@ -53,7 +77,8 @@ extension EngineLoop {
         )
     }
 
-    private func slice(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange?) -> UnsafeBufferPointer<UInt8> {
+    private func slice(_ bytes: UnsafeBufferPointer<UInt8>, _ range: ByteRange?) -> UnsafeBufferPointer<UInt8>
+    {
         guard let range, range.end <= bytes.count else { return .init(start: nil, count: 0) }
         return UnsafeBufferPointer(rebasing: bytes[range.range])
     }
@@ -63,17 +88,39 @@ extension EngineLoop {
     func logAccess(_ exchange: Exchange, _ connection: Connection) {
         guard let log, log.isAccessLogged else { return }
         writeAccess(
-            log, connection, exchange.head, exchange.headBytes, status: exchange.status,
-            bytesSent: UInt64(max(0, exchange.writtenLength)), bytesReceived: UInt64(exchange.headBytes.count) &+ UInt64(max(0, exchange.contentRead)),
-            startedAt: exchange.headStartedAt, group: exchange.target?.group)
+            log,
+            connection,
+            exchange.head,
+            exchange.headBytes,
+            status: exchange.status,
+            bytesSent: UInt64(max(0, exchange.writtenLength)),
+            bytesReceived: UInt64(exchange.headBytes.count) &+ UInt64(max(0, exchange.contentRead)),
+            startedAt: exchange.headStartedAt,
+            group: exchange.target?.group
+        )
     }
 
     /// Notes a request answered from the cache; the scratch head or, for a memo, nothing but the bytes is known.
-    func logCacheHit(_ connection: Connection, _ head: RequestHead, _ bytes: UnsafeBufferPointer<UInt8>, status: UInt16, bytesSent: Int, group: URLGroup?) {
+    func logCacheHit(
+        _ connection: Connection,
+        _ head: RequestHead,
+        _ bytes: UnsafeBufferPointer<UInt8>,
+        status: UInt16,
+        bytesSent: Int,
+        group: URLGroup?
+    ) {
         guard let log, log.isAccessLogged else { return }
         writeAccess(
-            log, connection, head, bytes, status: status, bytesSent: UInt64(bytesSent),
-            bytesReceived: UInt64(bytes.count), startedAt: ring.now.nanoseconds, group: group)
+            log,
+            connection,
+            head,
+            bytes,
+            status: status,
+            bytesSent: UInt64(bytesSent),
+            bytesReceived: UInt64(bytes.count),
+            startedAt: ring.now.nanoseconds,
+            group: group
+        )
     }
 
     @inline(never)

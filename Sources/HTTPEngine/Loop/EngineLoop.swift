@@ -8,7 +8,9 @@ import ResponseCache
 import Synchronization
 import URLPrefixes
 
-/// One loop of the engine: its listeners, its connections, and the handlers that run on it. Loop-affine.
+/// One loop of the engine: its listeners, its connections, and the handlers that run on it.
+///
+/// Loop-affine.
 ///
 /// The path of a request begins in `completed(_:)` and ends in `flush()`; `docs/life-of-a-request.md` names
 /// every step between.
@@ -24,7 +26,9 @@ final class EngineLoop: LoopDelegate {
     let log: LogRing?
     let headerWait: Int64
     let idleTimeout: Int64
-    /// Bytes of input held for a connection; over it receiving pauses. A head must fit.
+    /// Bytes of input held for a connection; over it receiving pauses.
+    ///
+    /// A head must fit.
     let inputCountMax: Int
 
     @exclusivity(unchecked) private(set) var routes: Routes
@@ -77,7 +81,7 @@ final class EngineLoop: LoopDelegate {
         responseLines = CommonResponseLines(server: engine.options.serverHeader)
         connectionNumber = UInt64(index) << 48
         workers = WorkerPool()
-        workers.loop = self
+        workers.use(self)
     }
 
     deinit { responseLines.deallocate() }
@@ -181,7 +185,9 @@ final class EngineLoop: LoopDelegate {
 
     /// Stops accepting at an endpoint and closes its socket.
     ///
-    /// - Parameter ended: called when its socket is closed, so that the port is free.
+    /// - Parameters:
+    ///   - id: the endpoint's number.
+    ///   - ended: called when its socket is closed, so that the port is free.
     func stopListening(_ id: UInt32, ended: @escaping () -> Void) {
         for case let listener? in listeners where listener.endpoint.id == id && listener.state != .closing {
             listener.ended = ended
@@ -205,7 +211,9 @@ final class EngineLoop: LoopDelegate {
         if isQuiet { retire(listener) }
     }
 
-    /// Closes a listener's socket. Connections accepted there refer to the object for as long as they live.
+    /// Closes a listener's socket.
+    ///
+    /// Connections accepted there refer to the object for as long as they live.
     private func retire(_ listener: LoopListener) {
         listener.closeSocket()
         listeners[Int(listener.index)] = nil
@@ -258,7 +266,10 @@ final class EngineLoop: LoopDelegate {
         guard !completion.hasMore else {
             if !engine.connectionPlaces.hasAmpleRoom, listener.state == .multishot {
                 listener.state = .once
-                ring.cancel(completion.token, token: Token(kind: TokenKind.cancel.rawValue, generation: 0, slot: 0))
+                ring.cancel(
+                    completion.token,
+                    token: Token(kind: TokenKind.cancel.rawValue, generation: 0, slot: 0)
+                )
             }
             return
         }

@@ -28,7 +28,9 @@ extension Atomic where Value == UInt64 {
     }
 }
 
-/// Sums of all loops' counters at one moment. Counts since the start unless named otherwise.
+/// Sums of all loops' counters at one moment.
+///
+/// Counts since the start unless named otherwise.
 public struct EngineStatistics: Sendable {
     /// Connections open now.
     public var connectionsOpen = 0

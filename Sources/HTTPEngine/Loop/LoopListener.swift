@@ -20,7 +20,9 @@ struct ListenerEndpoint: Sendable, Hashable {
     var cacheAddress: [UInt8] { address == nil ? [] : Array(text.utf8) }
 }
 
-/// One loop's socket for an endpoint. Loop-affine.
+/// One loop's socket for an endpoint.
+///
+/// Loop-affine.
 final class LoopListener {
     enum State {
         case off
