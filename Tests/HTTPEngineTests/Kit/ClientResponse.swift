@@ -23,9 +23,7 @@ struct ClientResponse {
 }
 
 extension Client {
-    /// Reads one response, interim ones included, with the framing of RFC 9112 §6.3.
-    ///
-    /// - Parameter method: what was asked; a response to HEAD has no content.
+    /// Reads one response, interim ones included, with the framing of RFC 9112 §6.3; to HEAD, none has content.
     func readResponse(to method: String = "GET") throws -> ClientResponse {
         guard let response = try readResponseIfAny(to: method) else {
             throw ClientError.ended(connectionEnd ?? .orderly)
