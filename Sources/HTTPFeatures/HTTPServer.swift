@@ -30,7 +30,7 @@ public protocol HTTPApplication<Context>: Sendable {
 /// A server of HTTP: takes requests from somewhere and has an application answer them.
 public protocol HTTPServer: AnyObject, Sendable {
     /// Features of the server itself, such as `ServerAddressesFeature`.
-    var addresses: any ServerAddressesFeature { get }
+    var features: ServerFeatures { get }
 
     /// Starts serving requests with `application` and returns once they can arrive.
     ///
@@ -41,6 +41,31 @@ public protocol HTTPServer: AnyObject, Sendable {
     ///
     /// - Parameter deadline: how long requests in progress may take.
     func stop(within deadline: Duration) async
+}
+
+extension HTTPServer {
+    /// The addresses the server listens on; empty where it has none.
+    public var addresses: [String] { features[(any ServerAddressesFeature).self]?.addresses ?? [] }
+}
+
+/// The features of a server, found by their type.
+///
+/// Any thread.
+public struct ServerFeatures: Sendable {
+    private let all: [any Sendable]
+
+    /// Makes a collection of objects that conform to feature protocols.
+    public init(_ features: any Sendable...) { all = features }
+
+    /// The feature of a type, `nil` where the server has none.
+    ///
+    /// Cost: a cast for each feature it has.
+    ///
+    /// - Parameter type: the feature protocol, such as `(any ServerAddressesFeature).self`.
+    public subscript<Feature>(_ type: Feature.Type) -> Feature? {
+        for feature in all { if let feature = feature as? Feature { return feature } }
+        return nil
+    }
 }
 
 /// An application made of one handler.

@@ -100,7 +100,7 @@ public final class HTTPRingServer: HTTPServer {
     // MARK: HTTPServer
 
     /// The prefixes served, with real ports once the server has started.
-    public var addresses: any ServerAddressesFeature { serverAddresses }
+    public var features: ServerFeatures { ServerFeatures(serverAddresses) }
 
     /// Counters of the server, summed over its loops.
     public var statistics: HTTPRingStatistics { engine.statistics }

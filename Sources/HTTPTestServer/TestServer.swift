@@ -34,7 +34,7 @@ public final class TestServer: HTTPServer {
     public init(options: TestServerOptions = TestServerOptions()) { self.options = options }
 
     /// The URL prefix of the options.
-    public var addresses: any ServerAddressesFeature { TestAddresses(addresses: [options.urlPrefix]) }
+    public var features: ServerFeatures { ServerFeatures(TestAddresses(addresses: [options.urlPrefix])) }
 
     /// How many requests are in progress.
     public var requestsInProgress: Int { state.withLock { $0.exchanges.count } }

@@ -10,7 +10,7 @@ enum Application {
         options.loopCount = 1
         let server = try HTTPRingServer(urlPrefixes: ["http://127.0.0.1:0/"], options: options)
         try await server.start(application: HandlerApplication(handle))
-        let port = server.addresses.addresses.first.flatMap { address in
+        let port = server.addresses.first.flatMap { address in
             address.split(separator: ":").last.flatMap { UInt16($0.dropLast()) }
         }
         guard let port else { preconditionFailure("a server that has started has an address with a port") }

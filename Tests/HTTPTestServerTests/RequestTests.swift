@@ -38,7 +38,7 @@ struct RequestTests {
         }
         #expect(try await server.send(TestRequest("/shop/a")).text == "/shop|/a")
         #expect(try await server.send(TestRequest("/shop")).text == "/shop|")
-        #expect(server.addresses.addresses == ["http://*:80/shop/"])
+        #expect(server.addresses == ["http://*:80/shop/"])
     }
 
     @Test("OPTIONS * has an empty path and path base")

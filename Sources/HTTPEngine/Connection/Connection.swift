@@ -30,7 +30,7 @@ final class Connection {
         case closing
     }
 
-    unowned(unsafe) let loop: EngineLoop
+    let loop: EngineLoop
     let slot: UInt32
     @exclusivity(unchecked) private(set) var generation: UInt32 = 0
     @exclusivity(unchecked) private(set) var state = State.free
@@ -82,6 +82,9 @@ final class Connection {
     }
 
     // MARK: Life
+
+    /// The loop has ended: lets go of the driver, which refers back.
+    func dissolve() { driver = nil }
 
     /// Takes an accepted socket and begins to receive.
     func open(socket: Int32, listener: LoopListener, number: UInt64) {

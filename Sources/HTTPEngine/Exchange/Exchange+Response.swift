@@ -10,7 +10,7 @@ extension Exchange: HTTPResponseFeature {
     public var statusCode: Int {
         get { Int(status) }
         set {
-            guard !hasStartedResponse, newValue > 100, newValue < 1000 else { return }
+            guard !hasStartedResponse, newValue >= 200, newValue < 1000 else { return }
             status = UInt16(newValue)
         }
     }
@@ -146,7 +146,7 @@ extension Exchange: HTTPResponseBodyFeature {
     /// - Returns: whether so much is unsent that the writer must wait.
     func append(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
         guard try admit(Int64(bytes.count)), let connection = driver?.connection else { return false }
-        if isCommitted || declaredLength >= 0, bytes.count >= 4096 {
+        if isCommitted || declaredLength > writtenLength || wholeBody != nil, bytes.count >= 4096 {
             if !isCommitted { commit(isWhole: false) }
             emit(bytes)
         } else {
@@ -161,6 +161,13 @@ extension Exchange: HTTPResponseBodyFeature {
     /// Writes an array by reference, without a copy.
     private func writeShared(_ bytes: [UInt8], _ range: Range<Int>) throws -> Bool {
         guard try admit(Int64(range.count)), let connection = driver?.connection else { return false }
+        if !isCommitted, body.count == 0, wholeBody == nil {
+            // It may be all of the content, and then its length is known: see what comes next.
+            wholeBody = bytes
+            connection.hasGatheredContent = true
+            connection.touch()
+            return false
+        }
         pump()
         if framing == .chunked { connection.output.appendChunkHead(byteCount: range.count) }
         connection.append(.array(bytes, range))
@@ -171,7 +178,7 @@ extension Exchange: HTTPResponseBodyFeature {
     /// Puts written bytes into the connection's output, in the response's framing.
     private func emit(_ bytes: UnsafeRawBufferPointer) {
         guard let connection = driver?.connection, bytes.count > 0 else { return }
-        if body.count > 0 { pump() }
+        if body.count > 0 || wholeBody != nil { pump() }
         connection.reserveOutput(bytes.count + 32)
         if framing == .chunked {
             connection.output.appendChunkHead(byteCount: bytes.count)
@@ -186,12 +193,22 @@ extension Exchange: HTTPResponseBodyFeature {
     func pump() {
         guard driver != nil, hasStartedResponse, !isComplete else { return }
         if !isCommitted { commit(isWhole: false) }
-        guard body.count > 0, let connection = driver?.connection else { return }
+        guard let connection = driver?.connection else { return }
+        if wholeBody != nil { emitWholeBody(to: connection) }
+        guard body.count > 0 else { return }
         connection.reserveOutput(body.count + 32)
         if framing == .chunked { connection.output.appendChunkHead(byteCount: body.count) }
         body.withUnsafeBytes { connection.output.append($0) }
         if framing == .chunked { connection.output.append("\r\n" as StaticString) }
         body.removeAll()
+    }
+
+    /// Sends the large array that was written first, by reference.
+    private func emitWholeBody(to connection: Connection) {
+        guard let bytes = wholeBody.take() else { return }
+        if framing == .chunked { connection.output.appendChunkHead(byteCount: bytes.count) }
+        connection.append(.array(bytes, 0..<bytes.count))
+        if framing == .chunked { connection.output.append("\r\n" as StaticString) }
     }
 
     /// Whether the status rules out content (RFC 9110 §6.4.1).
@@ -247,6 +264,7 @@ extension Exchange: HTTPResponseBodyFeature {
         connection.hasGatheredContent = false
         let isWhole = !isCommitted
         if isWhole { commit(isWhole: true, driver, connection) }
+        if wholeBody != nil { emitWholeBody(to: connection) }
         if body.count > 0 {
             if isWhole, framing == .fixed {
                 connection.reserveOutput(body.count)

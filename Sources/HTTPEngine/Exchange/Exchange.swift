@@ -41,7 +41,7 @@ public final class Exchange {
         case chunked
     }
 
-    unowned(unsafe) let loop: EngineLoop
+    let loop: EngineLoop
     /// The features as an application sees them.
     @exclusivity(unchecked) public let features = FeatureCollection()
     @exclusivity(unchecked) unowned(unsafe) var driver: HTTP1Driver?
@@ -107,6 +107,8 @@ public final class Exchange {
     @exclusivity(unchecked) var declaredLength: Int64 = -1
     @exclusivity(unchecked) var writtenLength: Int64 = 0
     @exclusivity(unchecked) var body = OutputBuffer(capacity: 0)
+    /// A large array that was the first thing written, kept by reference while the head has not left.
+    @exclusivity(unchecked) var wholeBody: [UInt8]?
     @exclusivity(unchecked) var persists = true
     @exclusivity(unchecked) var closeRequested = false
     @exclusivity(unchecked) var policy = HTTPResponseCachePolicy.automatic
@@ -324,6 +326,7 @@ public final class Exchange {
         declaredLength = -1
         writtenLength = 0
         body.removeAll()
+        if wholeBody != nil { wholeBody = nil }
         persists = true
         if !startingActions.isEmpty { startingActions.removeAll() }
     }

@@ -102,7 +102,7 @@ final class WorkerPool {
 ///
 /// Loop-affine.
 final class Worker {
-    private unowned(unsafe) let pool: WorkerPool
+    private let pool: WorkerPool
     @exclusivity(unchecked) private var task: Task<Void, Never>?
     @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
     /// Whether the task was cancelled for a request whose client went; it ends after that one.

@@ -183,7 +183,7 @@ extension HTTP1Driver {
         let policy = CachePolicy(exchange.policy)
         let candidate = CacheCandidate(
             status: exchange.status,
-            bodyByteCount: exchange.body.count,
+            bodyByteCount: exchange.body.count + (exchange.wholeBody?.count ?? 0),
             isSingleSend: true,
             hasTrailers: exchange.trailerFields != nil,
             policy: policy
@@ -205,7 +205,13 @@ extension HTTP1Driver {
         }
         assignCacheKey(exchange.head, exchange.headBytes)
         let now = loop.ring.now.nanoseconds
-        let entry = exchange.body.withSpan { body in
+        if exchange.body.count > 0, let first = exchange.wholeBody {
+            // Written in two parts, the first kept by reference: rare, and worth one copy.
+            let rest = exchange.body.toArray()
+            exchange.body.removeAll()
+            exchange.wholeBody = first + rest
+        }
+        func makeEntry(_ body: Span<UInt8>) -> CacheEntry {
             CacheEntry(
                 key: loop.cacheKey,
                 owner: CacheOwner(queueID: exchange.queue?.id ?? 0, urlGroupID: target.group.id),
@@ -218,6 +224,12 @@ extension HTTP1Driver {
                 now: now,
                 wallClock: wallClock
             )
+        }
+        let entry: CacheEntry
+        if let whole = exchange.wholeBody {
+            entry = makeEntry(whole.span)
+        } else {
+            entry = exchange.body.withSpan { makeEntry($0) }
         }
         store.insert(entry, asOf: exchange.cacheGeneration, now: now)
     }

@@ -29,8 +29,9 @@ final class HTTP1Driver: ProtocolDriver {
         case ended
     }
 
-    unowned(unsafe) let connection: Connection
-    unowned(unsafe) let loop: EngineLoop
+    // The three refer to each other; the loop takes them apart when it ends.
+    let connection: Connection
+    let loop: EngineLoop
     @exclusivity(unchecked) private(set) var phase = Phase.idle
     @exclusivity(unchecked) private var isProcessing = false
     @exclusivity(unchecked) private(set) var exchange: Exchange?
@@ -102,7 +103,9 @@ final class HTTP1Driver: ProtocolDriver {
     }
 
     func prepareOutput() {
-        if let exchange, exchange.stage == .running, exchange.body.count > 0 { exchange.pump() }
+        if let exchange, exchange.stage == .running, exchange.body.count > 0 || exchange.wholeBody != nil {
+            exchange.pump()
+        }
     }
 
     func detachFromInput() { exchange?.detachFromInput() }

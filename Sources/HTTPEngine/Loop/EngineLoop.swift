@@ -152,18 +152,17 @@ final class EngineLoop: LoopDelegate {
     }
 
     func stopped() {
-        if ring.operationsInFlight > 0 || hasHandlers {
-            // The kernel or a handler that did not heed its cancellation still refers to what this loop owns.
-            _ = Unmanaged.passRetained(self)
-        }
         hasStopped = true
         for exchange in spareExchanges { exchange.features.detach() }
         spareExchanges.removeAll()
-    }
-
-    /// Whether a handler has not returned.
-    private var hasHandlers: Bool {
-        counters.exchangesBegun.load(ordering: .relaxed) != counters.exchangesEnded.load(ordering: .relaxed)
+        guard ring.operationsInFlight == 0 else {
+            // The kernel still refers to what this loop owns.
+            _ = Unmanaged.passRetained(self)
+            return
+        }
+        // Handlers that did not heed their cancellation keep their exchanges, and those the loop.
+        for connection in connections { connection.dissolve() }
+        connections.removeAll()
     }
 
     @inline(__always)
@@ -435,11 +434,8 @@ final class EngineLoop: LoopDelegate {
         counters.exchangesEnded.count()
         if exchange.limitsConcurrency, let queue = exchange.queue {
             queue.giveProgress()
-            if !waiting.isEmpty {
-                retryWaiting()
-            } else if queue.waitingCount > 0 {
-                engine.pokeLoops()
-            }
+            if !waiting.isEmpty { retryWaiting() }
+            if queue.waitingCount > 0 { engine.pokeLoops() }
         }
     }
 

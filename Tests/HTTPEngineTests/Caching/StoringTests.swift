@@ -193,5 +193,31 @@ extension EngineSuites {
                 }
             )
         }
+
+        @Test(
+            "A large content written at once has a length and is stored, to 256 KiB with its head (httpsys.md §11.2)",
+            arguments: [(16_384, true), (100_000, true), (261_000, true), (262_145, false)],
+            [false, true]
+        )
+        func largeContent(_ size: (byteCount: Int, isStored: Bool), _ declaresLength: Bool) async throws {
+            let count = Tally()
+            let content = [UInt8](repeating: UInt8(ascii: "x"), count: size.byteCount)
+            let handler: TestEngine.Handler = { context in
+                count.add()
+                try context.response.headers.append(name: "Cache-Control", value: "public, max-age=60")
+                try context.response.headers.append(name: "Content-Type", value: "text/plain")
+                if declaresLength { context.response.contentLength = Int64(content.count) }
+                try await context.response.write(content)
+            }
+            try await TestEngine.run(handler: handler) { (server) async throws in
+                let client = try server.client()
+                for _ in 0..<3 {
+                    let response = try client.exchange(server.get("/large"))
+                    #expect(response["Content-Length"] == "\(size.byteCount)")
+                    #expect(response.body == content)
+                }
+                #expect(count.count == (size.isStored ? 1 : 3))
+            }
+        }
     }
 }

@@ -90,11 +90,9 @@ extension EngineSuites {
                     try await server.engine.register(prefix, group: server.group)
                     let text = try server.client().exchange(server.get(item.target + "?a=/b")).text
                     let expected = "[\(item.pathBase)][\(item.path)][?a=/b][\(item.target)?a=/b]"
-                    if item.isRoutedElsewhere {
-                        withKnownIssue { #expect(text == expected, "\(item)") }
-                    } else {
-                        #expect(text == expected, "\(item)")
-                    }
+                    // HTTP.sys takes an encoded slash for a separator when it routes; here it stays encoded, so
+                    // that what a proxy in front takes for one segment is one segment.
+                    #expect(text == (item.isRoutedElsewhere ? "Not Found\n" : expected), "\(item)")
                     #expect(await server.engine.unregister(prefix))
                 }
             }

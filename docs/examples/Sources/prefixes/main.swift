@@ -9,11 +9,11 @@ try await server.start(
         try await context.response.write("base '\(request.pathBase)' path '\(request.path)'\n")
     }
 )
-print("serving", server.addresses.addresses)
+print("serving", server.addresses)
 
 let admin = try await server.addPrefix("http://127.0.0.1:0/admin/")
 print("serving", admin, "as well")
 try await server.removePrefix(admin)
-print("serving", server.addresses.addresses)
+print("serving", server.addresses)
 
 await server.stop(within: .seconds(5))
