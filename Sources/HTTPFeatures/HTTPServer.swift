@@ -71,7 +71,7 @@ public struct ServerFeatures: Sendable {
 /// An application made of one handler.
 public struct HandlerApplication: HTTPApplication {
     /// Answers one request.
-    public typealias Handler = @Sendable (HTTPContext) async throws -> Void
+    public typealias Handler = nonisolated(nonsending) @Sendable (HTTPContext) async throws -> Void
 
     /// What answers a request.
     public let handler: Handler

@@ -9,7 +9,7 @@ final class ApplicationConsumer<Application: HTTPApplication>: RequestConsumer {
 
     init(application: Application) { self.application = application }
 
-    func consume(_ exchange: Exchange) async {
+    nonisolated(nonsending) func consume(_ exchange: Exchange) async {
         let context = application.createContext(features: exchange.features)
         var thrown: (any Error)?
         do {
@@ -28,7 +28,7 @@ final class HandlerConsumer: RequestConsumer {
 
     init(handler: @escaping HandlerApplication.Handler) { self.handler = handler }
 
-    func consume(_ exchange: Exchange) async {
+    nonisolated(nonsending) func consume(_ exchange: Exchange) async {
         let context: HTTPContext
         if let kept = exchange.features.reusable, type(of: kept) == HTTPContext.self {
             context = unsafeDowncast(kept, to: HTTPContext.self)

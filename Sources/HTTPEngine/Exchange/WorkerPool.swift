@@ -16,6 +16,8 @@ final class WorkerPool {
     @exclusivity(unchecked) private var readyStart = 0
     @exclusivity(unchecked) private var idle: ContiguousArray<Worker> = []
     @exclusivity(unchecked) private var isWakePending = false
+    /// Whether a worker has taken an exchange in this iteration and not yet found the list empty.
+    @exclusivity(unchecked) private var isWorkerActive = false
     @exclusivity(unchecked) private var isEnding = false
 
     static let idleMax = 256
@@ -29,7 +31,8 @@ final class WorkerPool {
         switch scheduling {
         case .loop:
             ready.append(exchange)
-            if !isWakePending { wake() }
+            // A worker that is answering looks here again by itself, unless its handler waits: see wakeIfNeeded.
+            if !isWakePending, !isWorkerActive { wake() }
         case .concurrent:
             startConcurrently(exchange, consumer)
         }
@@ -37,6 +40,7 @@ final class WorkerPool {
 
     /// Wakes another worker when a handler has begun to wait with requests ready behind it.
     func wakeIfNeeded() {
+        isWorkerActive = false
         if readyStart < ready.count, !isWakePending { wake() }
     }
 
@@ -53,7 +57,8 @@ final class WorkerPool {
     @inline(__always)
     fileprivate func next() -> Exchange? {
         isWakePending = false
-        guard readyStart < ready.count else {
+        isWorkerActive = readyStart < ready.count
+        guard isWorkerActive else {
             if readyStart > 0 {
                 ready.removeAll(keepingCapacity: true)
                 readyStart = 0
