@@ -19,7 +19,7 @@ public struct StaticFilesOptions: Sendable {
     /// How long an open file stands for its path, so that a change is seen at most so much later.
     public var openFileValid: Duration = .seconds(1)
     /// The size up to which an open file's content is held, in bytes, so that it is sent without a read.
-    public var heldContentByteCountMax = 128 << 10
+    public var heldContentByteCountMax = 32 << 10
     /// How many bytes of content are held at most, of all files together.
     public var heldContentTotalByteCountMax = 16 << 20
     /// The monotonic clock that `openFileValid` is measured by, in nanoseconds.
@@ -59,7 +59,7 @@ public struct StaticFilesOptions: Sendable {
 /// **Semantics**: GET and HEAD with `Last-Modified`, `ETag`, conditions, `Range` and `If-Range`
 /// (RFC 9110 §13, §14). Other methods on a file get 405 with `Allow`.
 ///
-/// **Cost**: a file asked for within the last second costs a look-up; up to 128 KiB leave from memory by
+/// **Cost**: a file asked for within the last second costs a look-up; up to 32 KiB leave from memory by
 /// reference, more from the page cache. Opening a file whose directory entry the kernel does not have at hand
 /// blocks the calling thread; reading its content never does.
 ///
