@@ -95,7 +95,7 @@ extension Exchange: HTTPRequestFeature {
 
     /// The version as text.
     public var protocolVersion: String {
-        get { overrides?.protocolVersion ?? (head.version == .http10 ? "HTTP/1.0" : "HTTP/1.1") }
+        get { overrides?.protocolVersion ?? head.version.text.description }
         set { rewritten.protocolVersion = newValue }
     }
 
@@ -166,7 +166,7 @@ extension Exchange: HTTPRequestIdentifierFeature {
 }
 
 extension Exchange: HTTPConnectionFeature {
-    private var connectionAddresses: ConnectionAddresses? { addresses ?? driver?.connection.knownAddresses }
+    private var connectionAddresses: ConnectionAddresses? { addresses ?? driver?.addresses }
 
     /// The connection's name.
     public var connectionID: String {
@@ -211,7 +211,7 @@ extension Exchange: HTTPRequestLifetimeFeature {
             postToLoop { $0.abort() }
             return
         }
-        driver?.connection.close(reset: true)
+        driver?.abort(self)
     }
 }
 

@@ -63,7 +63,7 @@ extension Exchange: HTTPResponseBodyFeature {
     private func writeHere(_ bytes: [UInt8]) async throws {
         let mustWait =
             bytes.count >= Exchange.sharedWriteByteCount
-            ? try writeShared(bytes, 0..<bytes.count) : try bytes.withUnsafeBytes { try append($0) }
+            ? try writeShared(bytes) : try bytes.withUnsafeBytes { try append($0) }
         if mustWait { try await waitForOutput(below: responseBufferByteCountMax) }
     }
 
@@ -87,7 +87,7 @@ extension Exchange: HTTPResponseBodyFeature {
         guard loop.ring.isCurrent else { return try await onLoop { try await $0.flush() } }
         try startNow()
         pump()
-        driver?.connection.touch()
+        driver?.touchOutput()
         try await waitForOutput(below: 0)
     }
 
@@ -145,70 +145,45 @@ extension Exchange: HTTPResponseBodyFeature {
     ///
     /// - Returns: whether so much is unsent that the writer must wait.
     func append(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
-        guard try admit(Int64(bytes.count)), let connection = driver?.connection else { return false }
+        guard try admit(Int64(bytes.count)), let driver else { return false }
         if isCommitted || declaredLength > writtenLength || wholeBody != nil, bytes.count >= 4096 {
-            if !isCommitted { commit(isWhole: false) }
-            emit(bytes)
+            pump()
+            driver.write(bytes, of: self)
         } else {
             body.append(bytes)
-            connection.hasGatheredContent = true
+            driver.contentGathered(self)
             if body.count > responseBufferByteCountMax { pump() }
         }
-        connection.touch()
-        return connection.unsentByteCount + body.count > responseBufferByteCountMax
+        return driver.unsentByteCount + body.count > responseBufferByteCountMax
     }
 
     /// Writes an array by reference, without a copy.
-    private func writeShared(_ bytes: [UInt8], _ range: Range<Int>) throws -> Bool {
-        guard try admit(Int64(range.count)), let connection = driver?.connection else { return false }
+    private func writeShared(_ bytes: [UInt8]) throws -> Bool {
+        guard try admit(Int64(bytes.count)), let driver else { return false }
         if !isCommitted, body.count == 0, wholeBody == nil {
             // It may be all of the content, and then its length is known: see what comes next.
             wholeBody = bytes
-            connection.hasGatheredContent = true
-            connection.touch()
+            driver.contentGathered(self)
             return false
         }
         pump()
-        if framing == .chunked { connection.output.appendChunkHead(byteCount: range.count) }
-        connection.append(.array(bytes, range))
-        if framing == .chunked { connection.output.append("\r\n" as StaticString) }
-        return connection.unsentByteCount > responseBufferByteCountMax
+        driver.write(bytes, of: self)
+        return driver.unsentByteCount > responseBufferByteCountMax
     }
 
-    /// Puts written bytes into the connection's output, in the response's framing.
-    private func emit(_ bytes: UnsafeRawBufferPointer) {
-        guard let connection = driver?.connection, bytes.count > 0 else { return }
-        if body.count > 0 || wholeBody != nil { pump() }
-        connection.reserveOutput(bytes.count + 32)
-        if framing == .chunked {
-            connection.output.appendChunkHead(byteCount: bytes.count)
-            connection.output.append(bytes)
-            connection.output.append("\r\n" as StaticString)
-        } else {
-            connection.output.append(bytes)
-        }
-    }
-
-    /// Moves what was written to the connection's output; commits the head first.
+    /// Moves what was written to the driver's output; commits the head first.
     func pump() {
-        guard driver != nil, hasStartedResponse, !isComplete else { return }
+        guard let driver, hasStartedResponse, !isComplete else { return }
         if !isCommitted { commit(isWhole: false) }
-        guard let connection = driver?.connection else { return }
-        if wholeBody != nil { emitWholeBody(to: connection) }
-        guard body.count > 0 else { return }
-        connection.reserveOutput(body.count + 32)
-        if framing == .chunked { connection.output.appendChunkHead(byteCount: body.count) }
-        body.withUnsafeBytes { connection.output.append($0) }
-        if framing == .chunked { connection.output.append("\r\n" as StaticString) }
-        body.removeAll()
+        writeGathered(driver)
     }
 
-    /// Sends the large array that was written first, by reference.
-    private func emitWholeBody(to connection: Connection) {
-        guard let bytes = wholeBody.take() else { return }
-        if framing == .chunked { connection.output.appendChunkHead(byteCount: bytes.count) }
-        connection.append(.array(bytes, 0..<bytes.count))
-        if framing == .chunked { connection.output.append("\r\n" as StaticString) }
+    /// Hands the gathered content to the driver.
+    private func writeGathered(_ driver: any ExchangeDriver) {
+        if let whole = wholeBody.take() { driver.write(whole, of: self) }
+        guard body.count > 0 else { return }
+        body.withUnsafeBytes { driver.write($0, of: self) }
+        body.removeAll()
     }
 
     /// Whether the status rules out content (RFC 9110 §6.4.1).
@@ -216,9 +191,9 @@ extension Exchange: HTTPResponseBodyFeature {
 
     /// Waits until no more than so many bytes are unsent, or the connection has ended.
     func waitForOutput(below byteCount: Int) async throws {
-        while let driver, driver.connection.unsentByteCount + body.count > byteCount {
+        while let driver, driver.unsentByteCount + body.count > byteCount {
             pump()
-            driver.connection.touch()
+            driver.touchOutput()
             await LoopWaiter.wait(on: loop.ring) { outputWaiter = $0 }
             outputWaiter = nil
             if Task.isCancelled { throw CancellationError() }
@@ -234,7 +209,7 @@ extension Exchange: HTTPResponseBodyFeature {
             return
         }
         if duplex != nil {
-            driver.connection.closeAfterOutput(lingers: true)
+            driver.endUpgraded(self)
         } else if let error {
             fail(error)
         } else if !isComplete {
@@ -254,39 +229,27 @@ extension Exchange: HTTPResponseBodyFeature {
         while let action = completedActions.popLast() { action() }
     }
 
-    /// Ends the message: the rest of the body, the last chunk.
+    /// Ends the message: the rest of the content, and what the framing puts behind it.
     private func finishResponse() throws {
         guard !isComplete, let driver else { return }
-        let connection = driver.connection
         if declaredLength >= 0, writtenLength < declaredLength, head.method != .head, !isBodiless {
             throw HTTPResponseError(.contentLengthNotReached, "\(writtenLength) of \(declaredLength)")
         }
-        connection.hasGatheredContent = false
-        let isWhole = !isCommitted
-        if isWhole { commit(isWhole: true, driver, connection) }
-        if wholeBody != nil { emitWholeBody(to: connection) }
-        if body.count > 0 {
-            if isWhole, framing == .fixed {
-                connection.reserveOutput(body.count)
-                body.withUnsafeBytes { connection.output.append($0) }
-                body.removeAll()
-            } else {
-                pump()
-            }
+        if !isCommitted {
+            isCommitted = true
+            driver.writeHead(of: self, isWhole: true)
         }
-        if framing == .chunked, head.method != .head {
-            connection.output.appendLastChunk(trailers: trailerFields)
-        }
+        writeGathered(driver)
         isComplete = true
-        connection.touch()
+        driver.writeEnd(of: self)
     }
 
     /// Answers for an error that left the handler.
     private func fail(_ error: any Error) {
         loop.engine.report(.handlerFailed(error: error, request: traceIdentifier))
-        guard !isCommitted, let driver else {
+        guard !isCommitted, driver != nil else {
             // Part of the response is out; only the end of the connection tells the client that it is not whole.
-            self.driver?.connection.close(reset: true)
+            self.driver?.abort(self)
             return
         }
         var code = 500
@@ -305,133 +268,15 @@ extension Exchange: HTTPResponseBodyFeature {
         }
         writtenLength = Int64(body.count)
         try? finishResponse()
-        driver.connection.touch()
     }
 
-    // MARK: The head
-
-    /// Decides the framing and whether the connection persists, and writes the head.
+    /// Decides the framing and writes the head.
     ///
     /// Once for a response.
-    ///
-    /// - Parameter isWhole: whether all of the content is in `body`, so that its length is known.
     func commit(isWhole: Bool) {
         guard !isCommitted, let driver else { return }
-        commit(isWhole: isWhole, driver, driver.connection)
-    }
-
-    @inline(__always)
-    private func commit(isWhole: Bool, _ driver: HTTP1Driver, _ connection: Connection) {
         isCommitted = true
-        decideFraming(isWhole: isWhole)
-        decidePersistence(connection)
-        connection.reserveOutput(256 + (isWhole ? body.count : 0))
-        writeHead(to: connection)
-        if isWhole, policy != .automatic || responseFields.mayContain.contains(.cacheControl) {
-            driver.storeInCache(self)
-        }
-    }
-
-    private func decideFraming(isWhole: Bool) {
-        if isBodiless {
-            framing = .none
-        } else if declaredLength >= 0 {
-            framing = .fixed
-        } else if responseFields.mayContain.contains(.transferEncoding),
-            responseFields.contains(id: .transferEncoding)
-        {
-            framing = .application
-        } else if isWhole, trailerFields == nil || head.version == .http10 {
-            // A HEAD whose handler wrote nothing does not say what a GET would have written.
-            framing = head.method == .head && writtenLength == 0 ? .none : .fixed
-        } else {
-            framing = head.version == .http10 ? .close : .chunked
-        }
-    }
-
-    private func decidePersistence(_ connection: Connection) {
-        persists = persists && head.keepAlive && framing != .close && !closeRequested && !loop.isDraining
-        if persists, responseFields.mayContain.contains(.connection) {
-            let options = Array((responseFields[FieldID.connection] ?? "").utf8)
-            persists = !FieldSyntax.listContains("close", in: options.span)
-        }
-        guard persists, !isContentAtEnd else { return }
-        if head.expectsContinue, !hasSentContinue {
-            persists = false
-        } else if contentFraming == .fixed,
-            contentRemaining - Int64(connection.inputCount) > loop.options.limits.maxDrainedBodySize
-        {
-            persists = false
-        }
-    }
-
-    private func writeHead(to connection: Connection) {
-        connection.output.appendStatusLine(status: status, reason: reason)
-        let present = responseFields.mayContain
-        var hasDate = false
-        if present.intersects(Exchange.framingFields), present.contains(.connection) || isBodiless {
-            writeFieldsWithoutFraming(to: connection)
-        } else if !responseFields.isEmpty {
-            connection.output.appendFields(responseFields)
-            hasDate = present.contains(.date) || present.contains(.server)
-        }
-        switch framing {
-        case .fixed where declaredLength < 0:
-            connection.output.append("Content-Length: " as StaticString)
-            connection.output.append(decimal: writtenLength)
-            connection.output.append("\r\n" as StaticString)
-        case .none where status == 205:
-            connection.output.append("Content-Length: 0\r\n" as StaticString)
-        case .chunked:
-            connection.output.append("Transfer-Encoding: chunked\r\n" as StaticString)
-        default: break
-        }
-        if status == 101 {
-            connection.output.append("Connection: Upgrade\r\n" as StaticString)
-        } else if !persists {
-            connection.output.append("Connection: close\r\n" as StaticString)
-        } else if head.version == .http10 {
-            connection.output.append("Connection: keep-alive\r\n" as StaticString)
-        }
-        if hasDate {
-            writeMissingCommonLines(to: connection)
-        } else {
-            connection.output.append(loop.commonLines())
-        }
-        connection.output.append("\r\n" as StaticString)
-    }
-
-    private static let framingFields = FieldIDSet(.connection, .contentLength)
-
-    /// `Date` and `Server`, but for the one the application set itself.
-    private func writeMissingCommonLines(to connection: Connection) {
-        let lines = loop.commonLines()
-        let dateLineByteCount = CommonResponseLines.dateOffset + CommonResponseLines.dateByteCount + 2
-        if !responseFields.contains(id: .date) {
-            connection.output.append(UnsafeRawBufferPointer(rebasing: lines[..<dateLineByteCount]))
-        }
-        if !responseFields.contains(id: .server) {
-            connection.output.append(UnsafeRawBufferPointer(rebasing: lines[dateLineByteCount...]))
-        }
-    }
-
-    /// The application's fields without `Connection`, which the engine decides (its other options stay), and
-    /// without `Content-Length` where the status has none.
-    private func writeFieldsWithoutFraming(to connection: Connection) {
-        var fields = responseFields
-        let options = (fields[FieldID.connection] ?? "").split(separator: ",").map { option in
-            option.lowercased().filter { $0 != " " && $0 != "\t" }
-        }.filter { $0 != "close" && $0 != "keep-alive" && $0 != "upgrade" }
-        _ = fields.remove(name: "Connection")
-        if isBodiless, status != 304 { _ = fields.remove(name: "Content-Length") }
-        if !options.isEmpty { try? fields.append(id: .connection, value: options.joined(separator: ", ")) }
-        let hasCommon = fields.contains(id: .date) || fields.contains(id: .server)
-        if hasCommon {
-            // Rare enough to be left to the application's values alone.
-            _ = fields.remove(name: "Date")
-            _ = fields.remove(name: "Server")
-        }
-        connection.output.appendFields(fields)
+        driver.writeHead(of: self, isWhole: isWhole)
     }
 }
 
@@ -446,12 +291,7 @@ extension Exchange: HTTPInterimResponseFeature {
             postToLoop { try? $0.sendInterim(statusCode: statusCode, headers: headers) }
             return
         }
-        guard let connection = driver?.connection else { return }
-        connection.reserveOutput(256)
-        connection.output.appendStatusLine(status: UInt16(statusCode), reason: nil)
-        connection.output.appendFields(headers)
-        connection.output.append("\r\n" as StaticString)
-        connection.touch()
+        driver?.writeInterim(statusCode, headers, of: self)
     }
 }
 
@@ -476,13 +316,13 @@ extension Exchange: HTTPResponseCachingFeature {
 extension Exchange: HTTPMinResponseDataRateFeature {
     /// The slowest client tolerated.
     public var minResponseBytesPerSecond: Int {
-        get { driver?.connection.minSendBytesPerSecond ?? 0 }
+        get { driver?.minSendBytesPerSecond ?? 0 }
         set {
             guard loop.ring.isCurrent else {
                 postToLoop { $0.minResponseBytesPerSecond = newValue }
                 return
             }
-            driver?.connection.minSendBytesPerSecond = max(0, newValue)
+            driver?.minSendBytesPerSecond = max(0, newValue)
         }
     }
 }

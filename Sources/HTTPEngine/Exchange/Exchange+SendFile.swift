@@ -65,7 +65,7 @@ extension Exchange: HTTPSendFileFeature {
     /// Sends from the page cache to the socket, as far as the socket takes it at once; 0 where that can't be.
     private func sendDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
         guard byteCount >= Exchange.directFileByteCountMin, framing == .fixed,
-            let connection = driver?.connection
+            let connection = driver?.directOutput(of: self)
         else {
             return 0
         }
@@ -77,15 +77,18 @@ extension Exchange: HTTPSendFileFeature {
     /// Counts the file's bytes into the response and commits the head; `false` when none are to be sent.
     private func beginFile(_ byteCount: Int64) throws -> Bool {
         guard try admit(byteCount), let driver else { return false }
-        driver.connection.reserveOutput(512 + Int(min(byteCount, Int64(Exchange.filePieceByteCount))))
+        if let connection = driver.directOutput(of: self) {
+            connection.reserveOutput(512 + Int(min(byteCount, Int64(Exchange.filePieceByteCount))))
+        }
         pump()
         return byteCount > 0
     }
 
     /// Reads from the page cache into the output, or through the ring where it is not cached.
     private func readPiece(_ descriptor: Int32, _ offset: Int64, _ wanted: Int) async throws -> Int {
-        guard let connection = driver?.connection else { return 0 }
-        guard framing != .chunked else { return try await readFromDisk(descriptor, offset, wanted) }
+        guard let connection = driver?.directOutput(of: self) else {
+            return try await readThrough(descriptor, offset, wanted)
+        }
         connection.reserveOutput(wanted)
         var failure: Int32 = 0
         let count = connection.output.appendUninitialized(wanted) { memory in
@@ -98,21 +101,20 @@ extension Exchange: HTTPSendFileFeature {
         guard failure == EAGAIN || failure == EOPNOTSUPP else {
             throw HTTPResponseError(.fileUnavailable, "errno \(failure)")
         }
-        return try await readFromDisk(descriptor, offset, wanted)
+        return try await readThrough(descriptor, offset, wanted)
     }
 
-    private func readFromDisk(_ descriptor: Int32, _ offset: Int64, _ wanted: Int) async throws -> Int {
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
+    /// Reads into memory, through the ring where the page cache has it not, and writes that.
+    private func readThrough(_ descriptor: Int32, _ offset: Int64, _ wanted: Int) async throws -> Int {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: wanted, alignment: 16)
         defer { memory.deallocate() }
-        let read = await loop.readFile(descriptor, into: memory, byteCount: wanted, offset: offset)
+        var read = Int32(clamping: CachedFile.read(descriptor, memory, offset))
+        if read == -EAGAIN || read == -EOPNOTSUPP {
+            guard let base = memory.baseAddress else { return 0 }
+            read = await loop.readFile(descriptor, into: base, byteCount: wanted, offset: offset)
+        }
         guard read >= 0 else { throw HTTPResponseError(.fileUnavailable, "errno \(-read)") }
-        guard read > 0, let connection = driver?.connection else { return Int(read) }
-        connection.reserveOutput(Int(read) + 32)
-        let bytes = UnsafeRawBufferPointer(start: memory, count: Int(read))
-        if framing == .chunked { connection.output.appendChunkHead(byteCount: bytes.count) }
-        connection.output.append(bytes)
-        if framing == .chunked { connection.output.append("\r\n" as StaticString) }
-        connection.touch()
+        driver?.write(UnsafeRawBufferPointer(rebasing: memory[..<Int(read)]), of: self)
         return Int(read)
     }
 }

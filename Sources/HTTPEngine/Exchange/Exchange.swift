@@ -39,12 +39,14 @@ public final class Exchange {
         case none
         case fixed
         case chunked
+        /// As long as the stream lasts: content of unknown length over HTTP/2.
+        case untilEnd
     }
 
     let loop: EngineLoop
     /// The features as an application sees them.
     @exclusivity(unchecked) public let features = FeatureCollection()
-    @exclusivity(unchecked) unowned(unsafe) var driver: HTTP1Driver?
+    @exclusivity(unchecked) unowned(unsafe) var driver: (any ExchangeDriver)?
     @exclusivity(unchecked) var worker: Worker?
     @exclusivity(unchecked) var cancelHandler: (() -> Void)?
     @exclusivity(unchecked) var stage = Stage.spare
@@ -84,6 +86,8 @@ public final class Exchange {
     @exclusivity(unchecked) var hasReadContent = false
     @exclusivity(unchecked) var hasSentContinue = false
     @exclusivity(unchecked) var chunkedDecoder: ChunkedDecoder?
+    /// Trailers of a request that came over HTTP/2.
+    @exclusivity(unchecked) var requestTrailerFields: FieldSection?
     @exclusivity(unchecked) var contentError: Refusal?
     @exclusivity(unchecked) var contentLimit: Int64 = -1
     @exclusivity(unchecked) var minContentBytesPerSecond = 0
@@ -120,7 +124,7 @@ public final class Exchange {
     @exclusivity(unchecked) var outputWaiter: LoopWaiter?
     @exclusivity(unchecked) var allowsSynchronousIO = false
     @exclusivity(unchecked) var identifier: String?
-    @exclusivity(unchecked) var duplex: UpgradedStream?
+    @exclusivity(unchecked) var duplex: (any UpgradedStream)?
 
     let responseBufferByteCountMax: Int
 
@@ -143,7 +147,8 @@ public final class Exchange {
 
     /// Begins a request whose head stands in the loop's scratch.
     func begin(
-        driver: HTTP1Driver,
+        driver: any ExchangeDriver,
+        connection: Connection,
         target: RouteTarget,
         prefixPathByteCount: Int,
         headBytes: UnsafeBufferPointer<UInt8>
@@ -156,7 +161,6 @@ public final class Exchange {
         swap(&head, &loop.scratchHead)
         isHeldByDriver = true
         stage = .waiting
-        let connection = driver.connection
         connectionNumber = connection.number
         connectionStartedAt = connection.acceptedAt
         headEndedAt = loop.ring.now.nanoseconds
@@ -188,11 +192,11 @@ public final class Exchange {
     func startWaiting(timeout: Duration) {
         stage = .waiting
         queuedAt = loop.ring.now.nanoseconds
-        driver?.exchangeWaits(timeout: timeout)
+        driver?.exchangeWaits(self, timeout: timeout)
     }
 
     /// The exchange leaves its queue for its handler.
-    func stopWaiting() { driver?.exchangeDelivered() }
+    func stopWaiting() { driver?.exchangeDelivered(self) }
 
     /// The application has it now.
     func delivered(to consumer: any RequestConsumer) {
@@ -207,7 +211,7 @@ public final class Exchange {
     /// The queue would not take it.
     func reject(_ refusal: Refusal) {
         stage = .ended
-        driver?.reject(refusal)
+        driver?.reject(self, refusal)
     }
 
     /// The prefix's entry in newer routes, should they have changed while the exchange waited.
@@ -297,6 +301,7 @@ public final class Exchange {
         hasReadContent = false
         hasSentContinue = false
         if chunkedDecoder != nil { chunkedDecoder = nil }
+        if requestTrailerFields != nil { requestTrailerFields = nil }
         contentError = nil
         minContentBytesPerSecond = 0
         resetResponse()

@@ -85,7 +85,7 @@ final class WorkerPool {
 
     private func startConcurrently(_ exchange: Exchange, _ consumer: any RequestConsumer) {
         exchange.detachFromInput()
-        exchange.addresses = exchange.driver?.connection.knownAddresses
+        exchange.addresses = exchange.driver?.addresses
         // SAFETY: the exchange is the handler's until it is handed back to the loop below; what the loop and
         // the handler both use hops to the loop first.
         nonisolated(unsafe) let exchange = exchange

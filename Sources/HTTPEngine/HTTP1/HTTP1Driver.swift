@@ -13,7 +13,7 @@ import URLPrefixes
 ///
 /// A head is parsed where it arrived, routed, answered from the cache or made an exchange; the next one is
 /// looked at when that exchange has ended. `process()` is the state machine.
-final class HTTP1Driver: ProtocolDriver {
+final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
     enum Phase: UInt8 {
         /// Between requests; nothing of the next one has arrived.
         case idle
@@ -99,7 +99,6 @@ final class HTTP1Driver: ProtocolDriver {
             connection.resumeInput()
             process()
         }
-        exchange?.duplex?.outputDrained()
     }
 
     func prepareOutput() {
@@ -233,17 +232,13 @@ final class HTTP1Driver: ProtocolDriver {
             refuse(.connectNotSupported)
             return false
         }
-        let route = findRoute(headBytes)
+        let route = loop.findRoute(headBytes, connection)
         guard case .registration(let index, let pathByteCount) = route,
             let target = loop.routes.targets[Int(index)]
         else {
-            return refuseRoute(HTTP1Driver.refusal(for: route), headBytes)
+            return refuseRoute(EngineLoop.refusal(for: route), headBytes)
         }
-        // SAFETY: the head's bytes stay where they are during this call.
-        let blockers =
-            loop.scratchHead.method == .get && !loop.scratchHead.hasContent
-                && !CacheRequestBlockers.mayLie(in: loop.scratchHead.present)
-            ? [] : CacheRequestBlockers(loop.scratchHead, bytes: Span(_unsafeElements: headBytes))
+        let blockers = loop.cacheBlockers(headBytes)
         if loop.options.responseCaching, blockers.mayServe, serveFromCache(headBytes, target, blockers) {
             return true
         }
@@ -256,7 +251,13 @@ final class HTTP1Driver: ProtocolDriver {
             return false
         }
         let exchange = loop.takeExchange()
-        exchange.begin(driver: self, target: target, prefixPathByteCount: pathByteCount, headBytes: headBytes)
+        exchange.begin(
+            driver: self,
+            connection: connection,
+            target: target,
+            prefixPathByteCount: pathByteCount,
+            headBytes: headBytes
+        )
         exchange.requestNumber = requestCount
         exchange.headStartedAt = headStartedAt == 0 ? loop.ring.now.nanoseconds : headStartedAt
         exchange.cacheBlockers = blockers
@@ -271,53 +272,20 @@ final class HTTP1Driver: ProtocolDriver {
         return false
     }
 
-    private func findRoute(_ headBytes: UnsafeBufferPointer<UInt8>) -> RouteResult {
-        let path = loop.scratchHead.path
-        let listener = connection.listener
-        let host = UnsafeBufferPointer(rebasing: headBytes[loop.scratchHead.host.range])
-        func lookup(_ path: Span<UInt8>) -> RouteResult {
-            loop.routes.snapshot.lookup(
-                scheme: listener.endpoint.scheme,
-                port: listener.endpoint.port,
-                localAddress: listener.endpoint.address ?? connection.localAddress.literal,
-                host: Span(_unsafeElements: host),
-                path: path
-            )
-        }
-        // SAFETY: the head's bytes stay where they are during this call.
-        let raw = UnsafeBufferPointer(rebasing: headBytes[path.range])
-        if path.isEmpty { return lookup(HTTP1Driver.rootPath.span) }
-        guard loop.scratchHead.pathNeedsDecoding else { return lookup(Span(_unsafeElements: raw)) }
-        guard let decoded = try? RequestPath.decode(Span(_unsafeElements: raw)) else { return .pathUnknown }
-        return lookup(RequestPath.routingForm(decoded.span).span)
-    }
-
-    private static let rootPath: [UInt8] = [0x2F]
-
-    private static func refusal(for route: RouteResult) -> Refusal {
-        switch route {
-        case .registration: .disabled
-        case .reserved: .reservedNotRegistered
-        case .hostUnknown: .hostUnknown
-        case .pathUnknown: .pathUnknown
-        }
-    }
-
     // MARK: The exchange
 
     /// The exchange must wait for its turn.
-    func exchangeWaits(timeout: Duration) {
+    func exchangeWaits(_ exchange: Exchange, timeout: Duration) {
         connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ timeout.saturatedNanoseconds)
     }
 
     /// Its turn has come.
-    func exchangeDelivered() { connection.setPhaseDeadline(0) }
+    func exchangeDelivered(_ exchange: Exchange) { connection.setPhaseDeadline(0) }
 
     /// Starts the clock for content the handler waits for.
     ///
     /// Returns whether there is one to stop.
-    func beginContentWait() -> Bool {
-        guard let exchange else { return false }
+    func beginContentWait(_ exchange: Exchange) -> Bool {
         connection.resumeInput()
         isWaitingForContent = true
         contentWaitStart = loop.ring.now.nanoseconds
@@ -331,11 +299,11 @@ final class HTTP1Driver: ProtocolDriver {
     }
 
     /// Stops the clock.
-    func endContentWait() {
+    func endContentWait(_ exchange: Exchange) {
         isWaitingForContent = false
         connection.setPhaseDeadline(0)
         contentWindowWaited &+= max(1, loop.ring.now.nanoseconds &- contentWaitStart)
-        if contentWindowWaited >= Connection.rateWindow, let exchange { checkContentRate(exchange) }
+        if contentWindowWaited >= Connection.rateWindow { checkContentRate(exchange) }
     }
 
     /// Judges the rate over the time the handler waited, once that fills a window; then begins another.
@@ -433,7 +401,7 @@ final class HTTP1Driver: ProtocolDriver {
     /// - Returns: whether the next request can be looked at.
     private func drainContent() -> Bool {
         guard let exchange else { return false }
-        switch exchange.discardContent() {
+        switch discardContent(of: exchange) {
         case true?:
             release(exchange)
             becomeIdle()
@@ -448,11 +416,31 @@ final class HTTP1Driver: ProtocolDriver {
         }
     }
 
-    /// Hands the connection to another protocol: `101` has been committed.
-    func upgrade() {
+    // MARK: Upgrade
+
+    func upgrade(_ exchange: Exchange) -> any UpgradedStream {
         phase = .upgraded
         connection.setPhaseDeadline(0)
+        connection.touch()
+        return UpgradedConnection(exchange: exchange, connection: connection)
     }
+
+    func endUpgraded(_ exchange: Exchange) { connection.closeAfterOutput(lingers: true) }
+
+    // MARK: ExchangeDriver
+
+    var unsentByteCount: Int { connection.unsentByteCount }
+
+    var minSendBytesPerSecond: Int {
+        get { connection.minSendBytesPerSecond }
+        set { connection.minSendBytesPerSecond = newValue }
+    }
+
+    var addresses: ConnectionAddresses? { connection.knownAddresses }
+
+    func reject(_ exchange: Exchange, _ refusal: Refusal) { reject(refusal) }
+
+    func abort(_ exchange: Exchange) { connection.close(reset: true) }
 
     // MARK: Refusals
 

@@ -1,55 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import HTTPFeatures
+import HTTPFeatures
 import HTTPWire
 import IORing
-
-extension Exchange: HTTPUpgradeFeature {
-    /// Whether the connection can be handed over (RFC 9110 §7.8).
-    public var isUpgradableRequest: Bool {
-        head.version != .http10 && head.hasUpgrade && !head.hasContent && duplex == nil
-    }
-
-    /// Sends 101 and hands over the connection.
-    public func upgrade() async throws -> any HTTPDuplexStream {
-        guard loop.ring.isCurrent else {
-            // SAFETY: the stream hops to the loop itself.
-            return try await onLoop { UpgradedStreamBox(stream: try $0.upgradeNow()) }.stream
-        }
-        return try upgradeNow()
-    }
-
-    private func upgradeNow() throws -> UpgradedStream {
-        guard isUpgradableRequest else { throw HTTPResponseError(.notUpgradable) }
-        guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
-        status = 101
-        reason = nil
-        try startNow()
-        commit(isWhole: false)
-        let stream = UpgradedStream(exchange: self)
-        duplex = stream
-        driver.upgrade()
-        driver.connection.touch()
-        return stream
-    }
-}
-
-private struct UpgradedStreamBox: Sendable {
-    nonisolated(unsafe) let stream: UpgradedStream
-}
 
 /// The two directions of an upgraded connection.
 ///
 /// Loop-affine; calls from other threads hop.
-final class UpgradedStream: HTTPDuplexStream {
+final class UpgradedConnection: UpgradedStream {
     // A cycle, which the exchange ends when it is done: an application may hold on to the stream for longer.
     private let exchange: Exchange
     private var waiter: LoopWaiter?
     private var isClosed = false
 
-    init(exchange: Exchange) { self.exchange = exchange }
+    private let carrier: Connection
 
-    private var connection: Connection? { isClosed ? nil : exchange.driver?.connection }
+    init(exchange: Exchange, connection: Connection) {
+        self.exchange = exchange
+        carrier = connection
+    }
+
+    private var connection: Connection? { isClosed || exchange.driver == nil ? nil : carrier }
 
     /// Reads what has arrived.
     func read(upTo byteCountMax: Int) async throws -> [UInt8] {
@@ -107,8 +78,6 @@ final class UpgradedStream: HTTPDuplexStream {
     }
 
     func inputArrived() { waiter?.resume() }
-
-    func outputDrained() {}
 
     func connectionEnded() {
         isClosed = true

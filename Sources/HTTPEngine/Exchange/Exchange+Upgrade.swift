@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import HTTPFeatures
+import HTTPWire
+import IORing
+
+extension Exchange: HTTPUpgradeFeature {
+    /// Whether the connection can be handed over (RFC 9110 §7.8).
+    public var isUpgradableRequest: Bool {
+        head.version != .http10 && head.hasUpgrade && !head.hasContent && duplex == nil
+    }
+
+    /// Sends 101 and hands over the connection.
+    public func upgrade() async throws -> any HTTPDuplexStream {
+        guard loop.ring.isCurrent else {
+            // SAFETY: the stream hops to the loop itself.
+            return try await onLoop { UpgradedStreamBox(stream: try $0.upgradeNow()) }.stream
+        }
+        return try upgradeNow()
+    }
+
+    private func upgradeNow() throws -> any UpgradedStream {
+        guard isUpgradableRequest else { throw HTTPResponseError(.notUpgradable) }
+        guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
+        status = 101
+        reason = nil
+        try startNow()
+        commit(isWhole: false)
+        let stream = driver.upgrade(self)
+        duplex = stream
+        return stream
+    }
+}
+
+private struct UpgradedStreamBox: Sendable {
+    nonisolated(unsafe) let stream: any UpgradedStream
+}
