@@ -7,21 +7,33 @@ internal import CQueueTransport
 /// The file is the control page, the request ring, the response ring, the request area and the response area, in
 /// this order. Pages are first touched when they are used, so that a large geometry costs an idle worker nothing.
 public struct QueueGeometry: Equatable, Sendable {
-    /// Bytes of the ring from service to worker: a power of two from 4 KiB to 16 MiB. Default 256 KiB.
-    public var requestRingBytes = 256 << 10
-    /// Bytes of the ring from worker to service: a power of two from 4 KiB to 16 MiB. Default 256 KiB.
-    public var responseRingBytes = 256 << 10
-    /// Bytes of one block of shared content: a power of two from 4 KiB to 1 MiB. Default 32 KiB.
-    public var blockBytes = 32 << 10
-    /// Blocks for content of requests, 0 to 4096. Default 32.
-    public var requestBlocks = 32
-    /// Blocks for content of responses, 0 to 4096. Default 128.
-    public var responseBlocks = 128
-    /// Requests a worker may hold at once, 1 to 4096. Default 1024.
-    public var outstandingMax = 1024
-    /// The longest record, a multiple of eight from 1 KiB to half of either ring. Default 96 KiB.
+    /// Bytes of the ring from service to worker: a power of two from 4 KiB to 16 MiB.
     ///
-    /// Bounds a request's head and a response's field section.
+    /// Default 256 KiB.
+    public var requestRingBytes = 256 << 10
+    /// Bytes of the ring from worker to service: a power of two from 4 KiB to 16 MiB.
+    ///
+    /// Default 256 KiB.
+    public var responseRingBytes = 256 << 10
+    /// Bytes of one block of shared content: a power of two from 4 KiB to 1 MiB.
+    ///
+    /// Default 32 KiB.
+    public var blockBytes = 32 << 10
+    /// Blocks for content of requests, 0 to 4096.
+    ///
+    /// Default 32.
+    public var requestBlocks = 32
+    /// Blocks for content of responses, 0 to 4096.
+    ///
+    /// Default 128.
+    public var responseBlocks = 128
+    /// Requests a worker may hold at once, 1 to 4096.
+    ///
+    /// Default 1024.
+    public var outstandingMax = 1024
+    /// The longest record, a multiple of eight from 1 KiB to half of either ring.
+    ///
+    /// Default 96 KiB. Bounds a request's head and a response's field section.
     public var recordBytesMax = 96 << 10
 
     /// The defaults.

@@ -54,6 +54,7 @@ internal import Glibc
     /// - Parameters:
     ///   - request: the request.
     ///   - id: receives its number, where the outcome is `.sent`.
+    /// - Returns: what became of it.
     public func send(_ request: QueuedRequest, id: inout RequestID) -> SendOutcome {
         guard violation == nil else { return .gone }
         guard credit > 0, let peerHello else { return .noCredit }
