@@ -41,8 +41,11 @@ public class QueueEnd {
     private let scratch: UnsafeMutableRawPointer
     private let isService: Bool
     private let writerCapacity: Int
-    private let ownSide: UnsafeMutablePointer<qt_side>
-    private let otherSide: UnsafeMutablePointer<qt_side>
+    // SAFETY: words of the control page, which stays mapped as long as `memory`.
+    private let ownSleeping: UnsafeMutablePointer<UInt64>
+    private let ownWantsRoom: UnsafeMutablePointer<UInt64>
+    private let otherSleeping: UnsafeMutablePointer<UInt64>
+    private let otherWantsRoom: UnsafeMutablePointer<UInt64>
 
     /// How often the other side was rung.
     @exclusivity(unchecked) public private(set) final var ringCount: UInt64 = 0
@@ -58,23 +61,24 @@ public class QueueEnd {
         isService = side == .service
         let geometry = memory.geometry
         recordBytesMax = geometry.recordBytesMax
-        // SAFETY: the control page stays mapped as long as `memory`, which this object holds.
-        let service = QueueEnd.side(memory.control, at: \.service)
-        let worker = QueueEnd.side(memory.control, at: \.worker)
-        (ownSide, otherSide) = isService ? (service, worker) : (worker, service)
+        let (own, other) = memory.sides(isService: isService)
+        ownSleeping = own.sleeping
+        ownWantsRoom = own.wantsRoom
+        otherSleeping = other.sleeping
+        otherWantsRoom = other.wantsRoom
         scratch = .allocate(byteCount: geometry.recordBytesMax, alignment: 16)
         writerCapacity = isService ? geometry.requestRingBytes : geometry.responseRingBytes
         writer = RingWriter(
             base: isService ? memory.requestRing : memory.responseRing,
             capacity: writerCapacity,
-            tail: QueueEnd.word(ownSide, at: \.tail),
-            head: QueueEnd.word(otherSide, at: \.head)
+            tail: own.tail,
+            head: other.head
         )
         reader = RingReader(
             base: isService ? memory.responseRing : memory.requestRing,
             capacity: isService ? geometry.responseRingBytes : geometry.requestRingBytes,
-            tail: QueueEnd.word(otherSide, at: \.tail),
-            head: QueueEnd.word(ownSide, at: \.head),
+            tail: other.tail,
+            head: own.head,
             recordBytesMax: geometry.recordBytesMax,
             scratch: scratch
         )
@@ -92,22 +96,6 @@ public class QueueEnd {
     static let helloWindowMax: Int64 = 1 << 30
     /// What an interim response takes of the window beside its field lines, so that a service need not keep more.
     static let interimWindowBytes = 64
-
-    private static func side(
-        _ control: UnsafeMutablePointer<qt_control>,
-        at path: PartialKeyPath<qt_control>
-    ) -> UnsafeMutablePointer<qt_side> {
-        let offset = MemoryLayout<qt_control>.offset(of: path) ?? 0
-        return (UnsafeMutableRawPointer(control) + offset).assumingMemoryBound(to: qt_side.self)
-    }
-
-    private static func word(
-        _ side: UnsafeMutablePointer<qt_side>,
-        at path: PartialKeyPath<qt_side>
-    ) -> UnsafeMutablePointer<UInt64> {
-        let offset = MemoryLayout<qt_side>.offset(of: path) ?? 0
-        return (UnsafeMutableRawPointer(side) + offset).assumingMemoryBound(to: UInt64.self)
-    }
 
     private func sendHello() {
         let fields = qt_hello(version: hello.version, features: hello.features, window: UInt64(hello.window))
@@ -184,9 +172,9 @@ public class QueueEnd {
             signalledHead = reader.head
         }
         qt_fence()
-        let sleeping = qt_load_relaxed(QueueEnd.word(otherSide, at: \.sleeping))
+        let sleeping = qt_load_relaxed(otherSleeping)
         guard sleeping != 0, sleeping != rungFor else { return }
-        guard wrote || qt_load_relaxed(QueueEnd.word(otherSide, at: \.wants_room)) != 0 else { return }
+        guard wrote || qt_load_relaxed(otherWantsRoom) != 0 else { return }
         rungFor = sleeping
         ringCount &+= 1
         doorbells.ring()
@@ -199,13 +187,13 @@ public class QueueEnd {
         publish()
         guard !isArmed else { return false }
         sleepNumber &+= 1
-        qt_store_relaxed(QueueEnd.word(ownSide, at: \.sleeping), sleepNumber)
+        qt_store_relaxed(ownSleeping, sleepNumber)
         qt_fence()
         guard hasWork || hasRoomAgain() || violation != nil else {
             isArmed = true
             return false
         }
-        qt_store_relaxed(QueueEnd.word(ownSide, at: \.sleeping), 0)
+        qt_store_relaxed(ownSleeping, 0)
         return true
     }
 
@@ -214,7 +202,7 @@ public class QueueEnd {
         if rung { doorbells.drain() }
         guard isArmed else { return }
         isArmed = false
-        qt_store_relaxed(QueueEnd.word(ownSide, at: \.sleeping), 0)
+        qt_store_relaxed(ownSleeping, 0)
     }
 
     /// Waits until there is work: looks `spins` times, some 10 ns each, then sleeps.
@@ -254,7 +242,7 @@ public class QueueEnd {
         var found = false
         if hasRoomAgain() {
             isRoomWanted = false
-            qt_store_relaxed(QueueEnd.word(ownSide, at: \.wants_room), 0)
+            qt_store_relaxed(ownWantsRoom, 0)
             found = true
         }
         if lender.isWanted, lender.available > 0 {
@@ -277,7 +265,7 @@ public class QueueEnd {
     private final func wantRoom() {
         if let found = writer.violation, violation == nil { violation = found }
         isRoomWanted = true
-        qt_store_relaxed(QueueEnd.word(ownSide, at: \.wants_room), 1)
+        qt_store_relaxed(ownWantsRoom, 1)
     }
 
     /// Writes a record that is no more than a structure; `false` where there is no room.

@@ -95,5 +95,28 @@ internal import Glibc
         }
     }
 
+    /// The words one side writes.
+    struct SharedWords {
+        let tail: UnsafeMutablePointer<UInt64>
+        let head: UnsafeMutablePointer<UInt64>
+        let sleeping: UnsafeMutablePointer<UInt64>
+        let wantsRoom: UnsafeMutablePointer<UInt64>
+    }
+
+    /// Where each side's words are.
+    func sides(isService: Bool) -> (own: SharedWords, other: SharedWords) {
+        let service = qt_service_words(control)
+        let worker = qt_worker_words(control)
+        let sides = [service, worker].map { side in
+            SharedWords(
+                tail: qt_tail(side),
+                head: qt_head(side),
+                sleeping: qt_sleeping(side),
+                wantsRoom: qt_wants_room(side)
+            )
+        }
+        return isService ? (sides[0], sides[1]) : (sides[1], sides[0])
+    }
+
     deinit { munmap(reservation, reservationBytes) }
 }

@@ -85,6 +85,23 @@ struct qt_control {
 _Static_assert(sizeof(struct qt_geometry) == 128, "the geometry fills its lines");
 _Static_assert(sizeof(struct qt_control) <= QT_CONTROL_BYTES, "the control page is one page");
 
+// Where the words are; a Swift key path would be looked up at run time.
+static inline struct qt_side *_Nonnull qt_service_words(struct qt_control *_Nonnull control) {
+    return &control->service;
+}
+
+static inline struct qt_side *_Nonnull qt_worker_words(struct qt_control *_Nonnull control) {
+    return &control->worker;
+}
+
+static inline uint64_t *_Nonnull qt_tail(struct qt_side *_Nonnull side) { return &side->tail.value; }
+
+static inline uint64_t *_Nonnull qt_head(struct qt_side *_Nonnull side) { return &side->head.value; }
+
+static inline uint64_t *_Nonnull qt_sleeping(struct qt_side *_Nonnull side) { return &side->sleeping.value; }
+
+static inline uint64_t *_Nonnull qt_wants_room(struct qt_side *_Nonnull side) { return &side->wants_room.value; }
+
 // ---------------------------------------------------------------------------------------------
 // Records. Each begins with the prefix, at a multiple of eight; the bytes it speaks of follow its structure.
 
