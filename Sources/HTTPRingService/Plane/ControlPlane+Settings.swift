@@ -207,8 +207,14 @@ extension ControlPlane {
         _ address: IPAddressLiteral,
         _ client: LiveClient
     ) throws(ControlFailure) -> String? {
-        let note = try keep(next)
-        let effect = engine.setListenAddresses(next.listenAddresses)
+        let effect = try engine.setListenAddresses(next.listenAddresses)
+        let note: String?
+        do throws(ControlFailure) {
+            note = try keep(next)
+        } catch {
+            _ = try? engine.setListenAddresses(state.listenAddresses)
+            throw error
+        }
         audit(client, action, address.description)
         return Self.note(effect, and: note)
     }
@@ -292,8 +298,14 @@ extension ControlPlane {
         _ object: String,
         _ client: LiveClient
     ) throws(ControlFailure) -> String? {
-        let note = try keep(next)
-        let effect = engine.setCacheParameters(next.cacheParameters)
+        let effect = try engine.setCacheParameters(next.cacheParameters)
+        let note: String?
+        do throws(ControlFailure) {
+            note = try keep(next)
+        } catch {
+            _ = try? engine.setCacheParameters(state.cacheParameters)
+            throw error
+        }
         audit(client, action, object)
         return Self.note(effect, and: note)
     }

@@ -119,11 +119,13 @@ public final class ControlPlane {
         }
         engine.changeReservations(added: state.reservations, removed: [])
         _ = engine.setTimeouts(state.timeouts)
-        _ = engine.setListenAddresses(state.listenAddresses)
-        _ = engine.setCacheParameters(state.cacheParameters)
-        do throws(ControlFailure) {
-            _ = try engine.setCertificates(state.certificates)
-        } catch {
+        do throws(ControlFailure) { _ = try engine.setListenAddresses(state.listenAddresses) } catch {
+            failures.append(error)
+        }
+        do throws(ControlFailure) { _ = try engine.setCacheParameters(state.cacheParameters) } catch {
+            failures.append(error)
+        }
+        do throws(ControlFailure) { _ = try engine.setCertificates(state.certificates) } catch {
             failures.append(error)
         }
         for definition in state.queues { failures += openDefined(definition) }

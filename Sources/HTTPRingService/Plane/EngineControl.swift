@@ -49,12 +49,12 @@ public protocol EngineControl: AnyObject {
     func unregister(_ prefix: URLPrefix)
     /// Reservations came or went.
     func changeReservations(added: [ReservationRecord], removed: [URLPrefix])
-    /// Sets the service-wide time-outs, in seconds.
+    /// Sets the service-wide time-outs, in seconds; those left out are the configuration's.
     func setTimeouts(_ timeouts: [ServiceTimeout: UInt16]) -> SettingEffect
     /// Sets the addresses that wildcards and names listen on; none is all.
-    func setListenAddresses(_ addresses: [IPAddressLiteral]) -> SettingEffect
+    func setListenAddresses(_ addresses: [IPAddressLiteral]) throws(ControlFailure) -> SettingEffect
     /// Sets the cache's parameters.
-    func setCacheParameters(_ parameters: [CacheParameter: UInt32]) -> SettingEffect
+    func setCacheParameters(_ parameters: [CacheParameter: UInt32]) throws(ControlFailure) -> SettingEffect
     /// Sets the certificate bindings.
     ///
     /// - Throws: for a certificate that cannot be used; those before stay in use then.

@@ -43,13 +43,15 @@ public final class ControlClient {
                 case ENOENT, ECONNREFUSED:
                     "The service does not run, or has another control socket. Start it with 'systemctl start "
                         + "httpringd', or name its socket with --control."
-                case EACCES: "You may not use the control socket: see socket-mode in [control] of the configuration."
+                case EACCES:
+                    "You may not use the control socket: see socket-mode in [control] of the configuration."
                 case EAGAIN: "The service is busy. Try again."
                 default: "Is it the path of the control socket?"
                 }
             throw ControlConnectionError(
                 isUnreachable: true,
-                description: "The service cannot be reached at \(path): \(String(cString: strerror(-result))). \(hint)"
+                description:
+                    "The service cannot be reached at \(path): \(String(cString: strerror(-result))). \(hint)"
             )
         }
         descriptor = result
@@ -85,7 +87,8 @@ public final class ControlClient {
     }
 
     /// Asks for a listing and hands out its records as they arrive.
-    public func list(_ topic: ControlTopic, key: String? = nil, _ body: (ControlValue) throws -> Void) throws {
+    public func list(_ topic: ControlTopic, key: String? = nil, _ body: (ControlValue) throws -> Void) throws
+    {
         let number = try begin(.show(topic, key: key), [])
         while true {
             guard case .records(let records, let isLast) = try answer(to: number) else {
@@ -168,7 +171,8 @@ public final class ControlClient {
     private func broken(_ why: String) -> ControlConnectionError {
         ControlConnectionError(
             isUnreachable: false,
-            description: "The connection to the service broke: \(why). See 'journalctl -u httpringd', then try again."
+            description:
+                "The connection to the service broke: \(why). See 'journalctl -u httpringd', then try again."
         )
     }
 }

@@ -124,7 +124,8 @@ public final class ControlServer {
     }
 
     private func dropSilent(_ now: UInt64) {
-        for connection in connections.values where !connection.isGreeted && now > connection.greetingDeadline {
+        for connection in connections.values where !connection.isGreeted && now > connection.greetingDeadline
+        {
             drop(connection.client)
         }
     }

@@ -31,7 +31,9 @@ enum UnixSocket {
         guard descriptor >= 0 else { return -errno }
         let length = socklen_t(MemoryLayout<sockaddr_un>.size)
         let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, length) }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, length)
+            }
         }
         guard result == 0 else {
             let code = errno
@@ -77,7 +79,8 @@ enum UnixSocket {
     }
 
     /// Reads what is there.
-    static func receive(_ descriptor: Int32, into buffer: inout [UInt8], waits: Bool = false) -> ReceivedPiece {
+    static func receive(_ descriptor: Int32, into buffer: inout [UInt8], waits: Bool = false) -> ReceivedPiece
+    {
         var control = [UInt64](repeating: 0, count: (headerByteCount + descriptorsMax * 4) / 8)
         let flags = Int32(MSG_CMSG_CLOEXEC) | (waits ? 0 : Int32(MSG_DONTWAIT))
         let (count, controlCount, isTruncated) = buffer.withUnsafeMutableBytes { bytes in
