@@ -37,6 +37,7 @@ final class ContentEncoder {
     /// - Parameters:
     ///   - coding: which one.
     ///   - level: how hard it tries, in the coding's own scale; taken into its range.
+    /// - Throws: `Failure` where the library has no memory.
     init(_ coding: CompressionCoding, level: Int) throws(Failure) {
         switch coding {
         case .gzip:
