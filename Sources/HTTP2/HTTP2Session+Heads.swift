@@ -58,7 +58,8 @@ extension HTTP2Session {
         let limits = workspace.limits
         trailers.byteCount &+= name.count &+ value.count &+ 32
         trailers.lineCount &+= 1
-        guard trailers.byteCount <= limits.trailerBytesMax, trailers.lineCount <= limits.trailerCountMax else {
+        guard trailers.byteCount <= limits.trailerBytesMax, trailers.lineCount <= limits.trailerCountMax
+        else {
             trailers.isMalformed = true
             return trailers.byteCount / 2 <= limits.trailerBytesMax
                 && trailers.lineCount / 2 <= limits.trailerCountMax

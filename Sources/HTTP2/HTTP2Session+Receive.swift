@@ -34,6 +34,8 @@ extension HTTP2Session {
         switch error {
         case NGHTTP2_ERR_BAD_CLIENT_MAGIC: breakOff(HTTP2SessionEnd(.prefaceMalformed, .protocolError))
         case NGHTTP2_ERR_FLOODED: breakOff(HTTP2SessionEnd(.tooManyAcknowledgements, .enhanceYourCalm))
+        case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+            breakOff(HTTP2SessionEnd(.tooManyContinuations, .enhanceYourCalm))
         default: fail()
         }
     }

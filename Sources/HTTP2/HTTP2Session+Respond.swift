@@ -48,7 +48,13 @@ extension HTTP2Session {
         let result: Int32
         if case .none = content {
             state.pointee.response = .ended
-            result = nghttp2_submit_response(session, stream.id, workspace.lines.lines, workspace.lines.count, nil)
+            result = nghttp2_submit_response(
+                session,
+                stream.id,
+                workspace.lines.lines,
+                workspace.lines.count,
+                nil
+            )
         } else {
             state.pointee.response = .ready
             var source = nghttp2_data_provider(
@@ -112,7 +118,10 @@ extension HTTP2Session {
         status: UInt16,
         fields: FieldSection = FieldSection()
     ) -> Bool {
-        precondition(status >= 100 && status <= 199 && status != 101, "An interim status is 100 or 102 to 199.")
+        precondition(
+            status >= 100 && status <= 199 && status != 101,
+            "An interim status is 100 or 102 to 199."
+        )
         guard let state = state(of: stream), state.pointee.response == .none else { return false }
         let result = withCopiedLines(3 + FieldLines.byteCount(of: fields)) { lines in
             lines.appendStatus(status)
@@ -159,7 +168,10 @@ extension HTTP2Session {
     /// What a stream has not given back when it closes is given back then.
     public func consumed(_ stream: HTTP2Stream, byteCount: Int) {
         guard let state = state(of: stream) else { return }
-        precondition(byteCount >= 0 && byteCount <= state.pointee.unconsumedCount, "Only what came is consumed.")
+        precondition(
+            byteCount >= 0 && byteCount <= state.pointee.unconsumedCount,
+            "Only what came is consumed."
+        )
         state.pointee.unconsumedCount &-= byteCount
         if nghttp2_session_consume(session, stream.id, byteCount) != 0 { fail() }
     }

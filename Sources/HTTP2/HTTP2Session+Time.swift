@@ -66,10 +66,7 @@ extension HTTP2Session {
         guard !isShuttingDown, end == nil, condemned == nil else { return }
         isShuttingDown = true
         deadlines.shutdownBegan(now: self.now)
-        guard nghttp2_submit_shutdown_notice(session) == 0, nghttp2_submit_ping(session, 0, nil) == 0 else {
-            fail()
-            return
-        }
+        if nghttp2_submit_shutdown_notice(session) != 0 { fail() }
     }
 
     /// Ends a graceful shutdown's first part: no stream that is not open is served any more.

@@ -23,10 +23,10 @@ extension HTTP2Session {
             writeLastGoAway(into: &output)
             return
         }
-        let limit = output.count &+ min(max(byteCountMax, 0), 1 << 30)
+        writeLimit = output.count &+ min(max(byteCountMax, 0), 1 << 30)
         withUnsafeMutablePointer(to: &output) { pointer in
             self.output = pointer
-            while pointer.pointee.count < limit, writeFrame(into: pointer) {}
+            while pointer.pointee.count < writeLimit, writeFrame(into: pointer) {}
             dropUnfinishedFrame()
             self.output = nil
         }
@@ -48,9 +48,13 @@ extension HTTP2Session {
         dropUnfinishedFrame()
         // A GOAWAY tells why nghttp2 itself ends the session.
         if count >= 17, bytes[3] == 7, condemned == nil {
-            let code = UInt32(bytes[13]) << 24 | UInt32(bytes[14]) << 16 | UInt32(bytes[15]) << 8 | UInt32(bytes[16])
+            let code =
+                UInt32(bytes[13]) << 24 | UInt32(bytes[14]) << 16 | UInt32(bytes[15]) << 8 | UInt32(bytes[16])
             if code != 0 {
                 condemned = HTTP2SessionEnd(.protocolViolated, HTTP2ErrorCode(rawValue: code))
+            } else if deadlines.shutdownNoticeSent() {
+                // Its answer tells that the client has seen the notice.
+                if nghttp2_submit_ping(session, 0, nil) != 0 { fail() }
             }
         }
         output.pointee.append(UnsafeRawBufferPointer(start: bytes, count: count))
@@ -71,7 +75,9 @@ extension HTTP2Session {
         let last: Int32 = session == nil ? 0 : nghttp2_session_get_last_proc_stream_id(session)
         output.append([0, 0, 8, 7, 0, 0, 0, 0, 0])
         for value in [UInt32(bitPattern: max(0, last)), end.code.rawValue] {
-            for shift in [24, 16, 8, 0] { output.append(byte: UInt8(truncatingIfNeeded: value >> UInt32(shift))) }
+            for shift in [24, 16, 8, 0] {
+                output.append(byte: UInt8(truncatingIfNeeded: value >> UInt32(shift)))
+            }
         }
     }
 
@@ -104,7 +110,8 @@ extension HTTP2Session {
         let start = output.pointee.count
         // Nine bytes for the frame's head, which `dataFrameReady` fills in.
         output.pointee.append(InlineArray<9, UInt8>(repeating: 0))
-        let read = state.pointee.isStreamed
+        let read =
+            state.pointee.isStreamed
             ? readStreamed(state, into: output, byteCountMax) : readWhole(state, into: output, byteCountMax)
         let count = output.pointee.count - start - 9
         precondition(count >= 0 && count <= byteCountMax, "No more content is read than was asked for.")
@@ -170,6 +177,7 @@ extension HTTP2Session {
         dataFrameStart = -1
         sentContentByteCount &+= UInt64(contentByteCount)
         controlFrames.giveBack(2)
-        return 0
+        // A pause ends nghttp2's own loop, which would go on with the next frame of content.
+        return output.pointee.count < writeLimit ? 0 : NGHTTP2_ERR_PAUSE.rawValue
     }
 }

@@ -49,6 +49,8 @@ public final class HTTP2Session {
 
     /// Where `write` appends, while it runs.
     var output: UnsafeMutablePointer<OutputBuffer>?
+    /// The count of bytes in it at which no further frame is begun.
+    var writeLimit = 0
     /// Where a DATA frame begins whose content was appended and whose head was not; -1 for none.
     var dataFrameStart = -1
     /// Why the session is to end, until nghttp2 has said so to the client.

@@ -53,10 +53,15 @@ public final class HTTP2Workspace {
         nghttp2_option_set_no_http_messaging(options, 1)
         nghttp2_option_set_no_closed_streams(options, 1)
         nghttp2_option_set_builtin_recv_extension_type(options, UInt8(NGHTTP2_PRIORITY_UPDATE.rawValue))
+        // Frames of unknown types are counted, and then dropped.
+        for type in UInt8(10)...255 where type != UInt8(NGHTTP2_PRIORITY_UPDATE.rawValue) {
+            nghttp2_option_set_user_recv_extension_type(options, type)
+        }
         nghttp2_option_set_max_deflate_dynamic_table_size(options, limits.responseHeaderTableBytesMax)
         nghttp2_option_set_max_outbound_ack(options, HTTP2Session.acknowledgementCountMax)
-        // The session's own meters come first, and end it with a code that says why.
-        nghttp2_option_set_max_continuations(options, limits.continuationCountMax + 1)
+        // The session's own count comes first but for streams that nghttp2 ignores. nghttp2 1.52 counts each piece in
+        // which the head of a CONTINUATION frame arrives, ten at most.
+        nghttp2_option_set_max_continuations(options, (limits.continuationCountMax + 1) * 10)
         nghttp2_option_set_stream_reset_rate_limit(options, 1_000_000_000, 1_000_000)
         return options
     }
@@ -133,8 +138,14 @@ extension HTTP2Limits {
         let windows = 65535...Int(Int32.max)
         precondition((1...Int(Int32.max)).contains(concurrentStreamCountMax), "Streams are from 1 to 2³¹−1.")
         precondition((0...65536).contains(headerTableBytesMax), "A header table has 0 to 65536 bytes.")
-        precondition((0...65536).contains(responseHeaderTableBytesMax), "A header table has 0 to 65536 bytes.")
-        precondition((16384...16_777_215).contains(frameBytesMax), "A frame limit is from 16 KiB to 16 MiB - 1.")
+        precondition(
+            (0...65536).contains(responseHeaderTableBytesMax),
+            "A header table has 0 to 65536 bytes."
+        )
+        precondition(
+            (16384...16_777_215).contains(frameBytesMax),
+            "A frame limit is from 16 KiB to 16 MiB - 1."
+        )
         precondition(windows.contains(connectionWindowBytes), "A window is from 65535 to 2³¹−1.")
         precondition(windows.contains(streamWindowBytes), "A window is from 65535 to 2³¹−1.")
         precondition((0...1000).contains(continuationCountMax), "Continuations are from 0 to 1000.")

@@ -60,6 +60,12 @@ enum SessionCallbacks {
             guard let frame else { return SessionCallbacks.failure }
             return SessionCallbacks.with(pointer) { $0.frameReceived(frame) }
         }
+        nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(callbacks) { _, _, _, _, _ in
+            NGHTTP2_ERR_CANCEL.rawValue
+        }
+        nghttp2_session_callbacks_set_unpack_extension_callback(callbacks) { _, _, _, _ in
+            NGHTTP2_ERR_CANCEL.rawValue
+        }
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, _, _, pointer in
             SessionCallbacks.with(pointer) { $0.invalidFrameReceived() }
         }
@@ -67,7 +73,8 @@ enum SessionCallbacks {
 
     /// Calls a function with the session without retaining it.
     @inline(__always)
-    static func with<Result>(_ pointer: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> Result) -> Result {
+    static func with<Result>(_ pointer: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> Result) -> Result
+    {
         guard let pointer else { preconditionFailure("nghttp2 passes on the session it was given.") }
         return Unmanaged<HTTP2Session>.fromOpaque(pointer)._withUnsafeGuaranteedRef { body($0) }
     }

@@ -20,6 +20,7 @@ struct SessionDeadlines {
     private(set) var isPingOutstanding = false
     /// For the last GOAWAY of a graceful shutdown.
     private(set) var shutdown = never
+    private var isNoticeSent = false
     /// For the next look at streams.
     private(set) var sweep = never
 
@@ -67,9 +68,16 @@ struct SessionDeadlines {
         shutdown = Self.sum(now, shutdownTimeout)
     }
 
+    /// Whether the GOAWAY that was sent announces a shutdown, and is to be followed by a PING.
+    mutating func shutdownNoticeSent() -> Bool {
+        guard shutdown != Self.never, !isNoticeSent else { return false }
+        isNoticeSent = true
+        return true
+    }
+
     /// Whether the answer to a PING ends the wait of a graceful shutdown.
     func pingAnswered() -> Bool {
-        shutdown != Self.never
+        shutdown != Self.never && isNoticeSent
     }
 
     mutating func shutdownFinished() {
