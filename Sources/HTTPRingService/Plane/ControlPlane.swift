@@ -58,7 +58,7 @@ public final class ControlPlane {
     let attacher: (any QueueAttacher)?
     let activator: (any QueueActivator)?
     let store: StateStore
-    let limits: ControlLimits
+    var limits: ControlLimits
     var administratorsGroup: UInt32?
     /// The configuration's time-outs, shown where none is set.
     public var standardTimeouts = TimeoutManager()

@@ -84,6 +84,7 @@ public protocol QueueAttacher: AnyObject {
     ///   - payload: the transport's own bytes, not checked.
     ///   - descriptors: what the client sent along; the attacher keeps or closes them.
     /// - Returns: bytes and descriptors for the client; the descriptors are closed once they are sent.
+    /// - Throws: why it cannot be joined; the client is told.
     func attach(
         client: ClientID,
         queue: UInt64,

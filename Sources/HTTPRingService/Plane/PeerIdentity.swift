@@ -24,6 +24,7 @@ public struct PeerIdentity: Sendable, Hashable {
     /// The principal that access rules are held against.
     ///
     /// - Parameter administratorsGroup: the group whose members may do what root may.
+    /// - Returns: the principal.
     public func principal(administratorsGroup: UInt32?) -> Principal {
         // 65534 stands for every user and group that has no number in our user namespace.
         let isMember = administratorsGroup.map { $0 != 65534 && groupIDs.contains($0) } ?? false
