@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "HTTPMiddleware", targets: ["HTTPMiddleware"]),
         .library(name: "HTTPTestServer", targets: ["HTTPTestServer"]),
         .library(name: "HTTPWire", targets: ["HTTPWire"]),
+        .library(name: "WebSockets", targets: ["WebSockets"]),
         .library(name: "URLPrefixes", targets: ["URLPrefixes"]),
         .library(name: "ResponseCache", targets: ["ResponseCache"]),
         .executable(name: "testapp", targets: ["testapp"]),
@@ -40,6 +41,7 @@ let package = Package(
     targets: [
         .target(name: "CLinux", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CFiles"),
+        .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
         .target(name: "IORing", dependencies: ["CLinux"], swiftSettings: swiftSettings),
         .target(name: "HTTPWire", swiftSettings: safeSettings),
         .target(name: "URLPrefixes", swiftSettings: safeSettings),
@@ -54,6 +56,11 @@ let package = Package(
         .target(
             name: "HTTPFeatures",
             dependencies: ["HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: safeSettings
+        ),
+        .target(
+            name: "WebSockets",
+            dependencies: ["CZlib", "HTTPFeatures", "HTTPWire"],
             swiftSettings: safeSettings
         ),
         .target(
@@ -92,7 +99,7 @@ let package = Package(
         .executableTarget(name: "hello", dependencies: ["HTTPRing"], swiftSettings: swiftSettings),
         .target(
             name: "TestAppRoutes",
-            dependencies: ["HTTPFeatures", "HTTPWire", "ResponseCache"],
+            dependencies: ["HTTPFeatures", "HTTPWire", "ResponseCache", "WebSockets"],
             swiftSettings: safeSettings
         ),
         .executableTarget(
@@ -130,6 +137,12 @@ let package = Package(
             name: "HTTPEngineTests",
             dependencies: ["HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes"],
             resources: [.copy("Logs/LogCorpus")],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "WebSocketsTests",
+            dependencies: ["WebSockets", "HTTPTestServer", "HTTPFeatures", "HTTPWire"],
+            resources: [.copy("Corpus")],
             swiftSettings: swiftSettings
         ),
         .testTarget(

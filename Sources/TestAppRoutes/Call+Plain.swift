@@ -71,39 +71,4 @@ extension Call {
         json.raw("}")
         try await reply(json)
     }
-
-    /// `/ws`: what the request lacks for a WebSocket, or that it is not to be had (RFC 6455 §4.2).
-    func webSocket() async throws {
-        let asksForWebSocket =
-            context.features[(any HTTPUpgradeFeature).self]?.isUpgradableRequest == true
-            && request.value(of: .upgrade)?.lowercased().split(separator: ",").contains {
-                $0.drop { $0 == " " }.prefix { $0 != " " } == "websocket"
-            } == true
-        guard asksForWebSocket, request.value(of: "Sec-WebSocket-Version") == "13" else {
-            set("Upgrade", "websocket")
-            set("Sec-WebSocket-Version", "13")
-            return try await reply(426, "upgrade required\n")
-        }
-        guard let key = request.value(of: "Sec-WebSocket-Key"), Call.isWebSocketKey(key) else {
-            return try await reply(400, "bad WebSocket key\n")
-        }
-        try await reply(501, "WebSocket is not available\n")
-    }
-
-    /// Whether text is the base64 of 16 bytes: 22 digits, the last with four zero bits, and `==`.
-    private static func isWebSocketKey(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 24, bytes[22] == UInt8(ascii: "="), bytes[23] == UInt8(ascii: "=") else {
-            return false
-        }
-        guard "AQgw".utf8.contains(bytes[21]) else { return false }
-        return bytes[..<22].allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
-                true
-            default: false
-            }
-        }
-    }
 }

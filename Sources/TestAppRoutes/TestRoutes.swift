@@ -2,6 +2,7 @@
 
 public import HTTPFeatures
 import HTTPWire
+import WebSockets
 
 /// What `/stats` tells of the server the application runs on.
 public struct TestAppStatistics: Sendable {
@@ -88,7 +89,9 @@ public struct TestRoutes: Sendable {
             return try await isRefused ? call.reply(501, "not implemented\n") : call.reply(404, "not found\n")
         }
         if method == .options { return try await call.replyWithoutContent(204, allow: route.methods) }
-        guard route.methods.allows(method) else {
+        // A WebSocket over HTTP/2 is opened with CONNECT (RFC 8441).
+        let opensWebSocket = method == .connect && path == "/ws" && call.context.isWebSocketRequest
+        guard opensWebSocket || route.methods.allows(method) else {
             call.set("Allow", route.methods.fieldValue)
             return try await call.reply(405, "method not allowed\n")
         }

@@ -211,7 +211,30 @@ struct FieldRouteTests {
                     == 400
             )
         }
-        let valid = upgrade + [(name: "Sec-WebSocket-Key", value: "dGhlIHNhbXBsZSBub25jZQ==")]
-        #expect(try await get("/ws", headers: valid).statusCode == 501)
+    }
+
+    @Test("/ws sends messages back, over the subprotocol echo, compressed where offered (RFC 6455, RFC 7692)")
+    func webSocketEcho() async throws {
+        let request = TestRequest(
+            "/ws",
+            headers: [
+                (name: "Connection", value: "Upgrade"), (name: "Upgrade", value: "websocket"),
+                (name: "Sec-WebSocket-Version", value: "13"),
+                (name: "Sec-WebSocket-Key", value: "dGhlIHNhbXBsZSBub25jZQ=="),
+                (name: "Sec-WebSocket-Protocol", value: "chat, echo"),
+                (name: "Sec-WebSocket-Extensions", value: "permessage-deflate; client_max_window_bits"),
+            ]
+        )
+        let exchange = try await makeServer().open(request)
+        // A text, a binary message and a Close, with a masking key of zeros.
+        await exchange.send([0x81, 0x85, 0, 0, 0, 0] + Array("Hello".utf8))
+        await exchange.send([0x82, 0x80, 0, 0, 0, 0, 0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8])
+        let response = await exchange.response()
+        #expect(response.statusCode == 101)
+        #expect(response["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        #expect(response["Sec-WebSocket-Protocol"] == "echo")
+        #expect(response["Sec-WebSocket-Extensions"] == "permessage-deflate")
+        let text: [UInt8] = [0xC1, 0x07, 0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
+        #expect(response.body == text + [0xC2, 0x01, 0x00, 0x88, 0x02, 0x03, 0xE8])
     }
 }
