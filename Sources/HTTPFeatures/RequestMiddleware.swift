@@ -6,11 +6,12 @@ public typealias HTTPHandler = HandlerApplication.Handler
 /// A step that an application puts around its handler: it may change the request, answer it, or watch the response.
 ///
 /// Middleware works through the request's features, so it is the same whichever server runs it. An application
-/// that uses none pays nothing: the server calls its handler directly.
+/// that uses none pays nothing: the server calls its handler directly. `nonisolated(nonsending)`, which need not be
+/// written where the package turns on `NonisolatedNonsendingByDefault`, keeps a request on its loop's thread.
 ///
 /// ```swift
 /// struct NoCache: RequestMiddleware {
-///     func handle(_ context: HTTPContext, next: HTTPHandler) async throws {
+///     nonisolated(nonsending) func handle(_ context: HTTPContext, next: HTTPHandler) async throws {
 ///         context.response.headers[.cacheControl] = "no-cache"
 ///         try await next(context)
 ///     }

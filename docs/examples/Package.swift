@@ -24,6 +24,13 @@ let package = Package(
             dependencies: [.product(name: "HTTPRing", package: "HTTPRing")]
         ),
         .executableTarget(
+            name: "proxied",
+            dependencies: [
+                .product(name: "HTTPMiddleware", package: "HTTPRing"),
+                .product(name: "HTTPRing", package: "HTTPRing"),
+            ]
+        ),
+        .executableTarget(
             name: "caching",
             dependencies: [.product(name: "HTTPRing", package: "HTTPRing")]
         ),
