@@ -265,5 +265,12 @@ public struct WebSocketMessages: AsyncSequence {
 
         /// The next message, or `nil` once the peer has closed.
         public mutating func next() async throws -> WebSocketMessage? { try await socket.receive() }
+
+        /// The next message, received where the caller runs: without a change of threads.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws(any Error) -> WebSocketMessage? {
+            try await socket.receive()
+        }
     }
 }
