@@ -5,10 +5,34 @@ import Synchronization
 
 /// Takes an engine's ciphertext.
 final class CollectingOutput: TLSOutput {
-    var bytes: [UInt8] = []
+    private var block = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
+    private var byteCount = 0
 
-    func appendCiphertext(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes.append(contentsOf: bytes)
+    deinit { block.deallocate() }
+
+    func makeCiphertextRoom(_ count: Int) -> UnsafeMutableRawPointer {
+        precondition(count > 0 && count <= 65536)
+        if byteCount + count > block.count {
+            let larger = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: 2 * (byteCount + count),
+                alignment: 1
+            )
+            larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: block[..<byteCount]))
+            block.deallocate()
+            block = larger
+        }
+        defer { byteCount += count }
+        guard let start = block.baseAddress else { preconditionFailure("a block has an address") }
+        return start + byteCount
+    }
+
+    /// What is there for the client.
+    var bytes: [UInt8] {
+        get { Array(block[..<byteCount]) }
+        set {
+            precondition(newValue.isEmpty)
+            byteCount = 0
+        }
     }
 }
 
@@ -80,6 +104,17 @@ final class TestConnection {
                 return
             }
         }
+    }
+
+    /// Sends bytes both ways, and whether they arrived.
+    func carriesData() -> Bool {
+        let (question, answer) = (Array("question".utf8), Array("answer".utf8))
+        plaintext = []
+        client.write(question)
+        run()
+        let isWritten = write(answer)
+        run()
+        return isWritten && plaintext == question && client.read() == answer && failure == nil
     }
 
     @discardableResult
