@@ -22,19 +22,28 @@ public struct AuditRecord: Sendable, Hashable, CustomStringConvertible {
     /// What came of it: `ok`, or why it was refused.
     public let outcome: String
 
-    /// The record as one line; what clients wrote has no space or line end in it.
+    /// The record as one line; what clients wrote stands in quotation marks and cannot end it.
     public var description: String {
-        var line = Array("audit".utf8)
-        func add(_ name: String, _ value: String) {
-            line += " \(name)=".utf8
-            StateWord.append(value, to: &line)
+        let user = identity.map { "\($0.userID)" } ?? "-"
+        let process = identity.map { "\($0.processID)" } ?? "-"
+        return
+            "audit: uid=\(user) pid=\(process) action=\(Self.quoted(action)) object=\(Self.quoted(object)) "
+            + "outcome=\(Self.quoted(outcome))"
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case _
+            where scalar.properties.generalCategory == .control || scalar.value == 0x2028
+                || scalar.value == 0x2029:
+                quoted += "\\u{\(String(scalar.value, radix: 16))}"
+            default: quoted.unicodeScalars.append(scalar)
+            }
         }
-        add("uid", identity.map { "\($0.userID)" } ?? "-")
-        add("pid", identity.map { "\($0.processID)" } ?? "-")
-        add("action", action)
-        add("object", object)
-        add("outcome", outcome)
-        return String(decoding: line, as: UTF8.self)
+        return quoted + "\""
     }
 }
 
