@@ -145,9 +145,8 @@ public final class Engine: Sendable {
             return control.loops
         }
         guard !loops.isEmpty else { return }
-        drained.expect(loops.count)
         for handle in loops { handle.ring.post { handle.loop.drain() } }
-        await drained.wait(atMost: deadline)
+        await drained.wait(for: loops.count, atMost: deadline)
         for handle in loops { handle.ring.stop() }
         await withCheckedContinuation { continuation in
             // Joining blocks, so it has a thread of its own.
