@@ -33,8 +33,13 @@ extension Connection {
             return
         }
         let bytes = loop.ring.bufferBytes(id, count: byteCount)
+        if let tls {
+            decrypt(UnsafeRawBufferPointer(bytes), tls)
+            loop.ring.returnBuffer(id)
+            return
+        }
         if inputStart == inputEnd {
-            if leasedBuffer >= 0 { releaseLease() }
+            if leasedBuffer != Connection.noLease { releaseLease() }
             // SAFETY: the ring's buffer stays mapped, and ours until returned; releaseLease does that.
             inputBase = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
             inputStart = 0
@@ -56,7 +61,7 @@ extension Connection {
     /// Makes the input stand in memory of our own with room for `spare` bytes more.
     func moveInputToOwnMemory(spare: Int) {
         let count = inputCount
-        if leasedBuffer < 0, inputStart > 0, count > 0, let ownedInput {
+        if leasedBuffer == Connection.noLease, inputStart > 0, count > 0, let ownedInput {
             driver?.detachFromInput()
             memmove(ownedInput, ownedInput + inputStart, count)
             inputStart = 0
@@ -71,17 +76,16 @@ extension Connection {
             ownedInput?.deallocate()
             ownedInput = memory
             ownedCapacity = capacity
-            if leasedBuffer < 0 {
+            if leasedBuffer == Connection.noLease {
                 inputBase = UnsafePointer(memory)
                 inputStart = 0
                 inputEnd = count
             }
         }
-        guard leasedBuffer >= 0, let ownedInput else { return }
+        guard leasedBuffer != Connection.noLease, let ownedInput else { return }
         driver?.detachFromInput()
         if count > 0, let inputBase { memcpy(ownedInput, inputBase + inputStart, count) }
-        loop.ring.returnBuffer(UInt16(leasedBuffer))
-        leasedBuffer = -1
+        endLease()
         inputBase = UnsafePointer(ownedInput)
         inputStart = 0
         inputEnd = count
@@ -89,13 +93,12 @@ extension Connection {
 
     /// Gives the leased buffer back to the ring, keeping unconsumed bytes in memory of our own.
     func releaseLease() {
-        if leasedBuffer >= 0 {
+        if leasedBuffer != Connection.noLease {
             if inputStart < inputEnd {
                 moveInputToOwnMemory(spare: 0)
             } else {
                 driver?.detachFromInput()
-                loop.ring.returnBuffer(UInt16(leasedBuffer))
-                leasedBuffer = -1
+                endLease()
                 inputBase = nil
                 inputStart = 0
                 inputEnd = 0
@@ -109,6 +112,18 @@ extension Connection {
             inputStart = 0
             inputEnd = 0
         }
+    }
+
+    @inline(__always)
+    private func endLease() {
+        if leasedBuffer >= 0 { loop.ring.returnBuffer(UInt16(leasedBuffer)) }
+        leasedBuffer = Connection.noLease
+    }
+
+    /// Room for `byteCount` bytes behind the input, in memory of our own.
+    func ownInputRoom(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        moveInputToOwnMemory(spare: byteCount)
+        return UnsafeMutableRawBufferPointer(start: ownedInput.map { $0 + inputEnd }, count: byteCount)
     }
 
     /// Stops receiving, so that the kernel's window closes on the peer.

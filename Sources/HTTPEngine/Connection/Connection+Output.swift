@@ -6,7 +6,9 @@ import IORing
 
 extension Connection {
     /// Bytes written by the driver that the kernel has not taken yet.
-    var unsentByteCount: Int { output.count + queuedByteCount + inFlightByteCount }
+    var unsentByteCount: Int {
+        output.count + queuedByteCount + inFlightByteCount + (tls?.ciphertext.count ?? 0)
+    }
 
     /// Puts the connection on the list of those looked at when the iteration ends.
     @inline(__always)
@@ -50,7 +52,9 @@ extension Connection {
     /// One send at a time: two in flight on one socket may interleave.
     func flushOutput() {
         guard inFlight == nil, state != .closing, state != .free, state != .lingering else { return }
-        if queued.isEmpty {
+        if let tls {
+            flushEncrypted(tls)
+        } else if queued.isEmpty {
             guard output.count > 0 else { return }
             let (pointer, count, capacity) = output.take()
             submit(.block(pointer, count: count, capacity: capacity))
@@ -66,7 +70,7 @@ extension Connection {
     ///
     /// - Returns: whether all of it has gone.
     func sendOutputNow() -> Bool {
-        guard inFlight == nil, queued.isEmpty, state == .open else { return false }
+        guard inFlight == nil, queued.isEmpty, state == .open, tls == nil else { return false }
         guard output.count > 0 else { return true }
         let sent = output.withUnsafeBytes { Socket.sendNow(socket, $0) }
         guard sent > 0 else { return false }
@@ -124,7 +128,7 @@ extension Connection {
             close(reset: true)
             return
         }
-        if !queued.isEmpty || output.count > 0 {
+        if unsentByteCount > 0 {
             flushOutput()
             if unsentByteCount <= loop.options.limits.maxResponseBufferSize / 2 { driver?.outputDrained() }
         } else {
@@ -134,6 +138,7 @@ extension Connection {
     }
 
     func outputIsOut() {
+        if let tls, endEncryption(tls) { return }
         guard lingersAfterOutput, !isPeerFinished else {
             close(reset: false)
             return

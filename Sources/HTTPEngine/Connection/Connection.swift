@@ -39,12 +39,14 @@ final class Connection {
     @exclusivity(unchecked) var acceptedAt: Int64 = 0
     @exclusivity(unchecked) unowned(unsafe) var listener: LoopListener
     @exclusivity(unchecked) var driver: (any ProtocolDriver)?
+    @exclusivity(unchecked) var tls: TLSChannel?
 
     // Input: bytes not yet consumed, in a leased buffer of the ring or in memory of our own.
     @exclusivity(unchecked) var inputBase: UnsafePointer<UInt8>?
     @exclusivity(unchecked) var inputStart = 0
     @exclusivity(unchecked) var inputEnd = 0
-    @exclusivity(unchecked) var leasedBuffer: Int32 = -1
+    /// A buffer of the ring, `plaintextLease` or `noLease`.
+    @exclusivity(unchecked) var leasedBuffer = Connection.noLease
     @exclusivity(unchecked) var ownedInput: UnsafeMutablePointer<UInt8>?
     @exclusivity(unchecked) var ownedCapacity = 0
     @exclusivity(unchecked) var receive = ReceiveState.off
@@ -103,11 +105,29 @@ final class Connection {
         bytesSent = 0
         addresses = nil
         minSendBytesPerSecond = loop.options.timeouts.minSendBytesPerSecond
-        let driver = (self.driver as? HTTP1Driver) ?? HTTP1Driver(connection: self)
-        self.driver = driver
-        driver.open()
-        armReceive()
+        if let context = listener.tls {
+            openTLS(context)
+        } else {
+            startProtocol(isHTTP2: false)
+        }
+        if state == .open { armReceive() }
     }
+
+    /// Speaks HTTP from now on.
+    func startProtocol(isHTTP2: Bool) {
+        if isHTTP2 {
+            let driver = HTTP2Driver(connection: self)
+            self.driver = driver
+            driver.open()
+        } else {
+            let driver = (self.driver as? HTTP1Driver) ?? HTTP1Driver(connection: self)
+            self.driver = driver
+            driver.open()
+        }
+    }
+
+    static let noLease: Int32 = -1
+    static let plaintextLease: Int32 = -2
 
     var isOpen: Bool { state == .open }
     var isInUse: Bool { state != .free }
@@ -169,6 +189,11 @@ final class Connection {
             loop.ring.close(socket, token: token(.close))
         }
         freeOutput()
+        if tls != nil {
+            tls = nil
+            // The driver of a handshake is of no use to the next socket.
+            if driver is HandshakeDriver { driver = nil }
+        }
     }
 
     func freeOutput() {

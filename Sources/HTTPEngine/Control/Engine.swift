@@ -15,6 +15,8 @@ public final class Engine: Sendable {
     public let options: EngineOptions
     let cache: ResponseCacheStore
     let connectionPlaces: ConnectionPlaces
+    /// Threads for signatures that would hold up a loop.
+    let offloads = OffloadThreads(threadCountMax: Processors.usable.count)
     private let log: LogHub?
     private let eventHandler: @Sendable (EngineEvent) -> Void
     private let control: Mutex<Control>
@@ -161,6 +163,7 @@ public final class Engine: Sendable {
             $0.endpoints = []
         }
         pokeTargets.set([])
+        offloads.end()
         log?.stop()
     }
 

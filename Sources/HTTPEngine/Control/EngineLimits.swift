@@ -76,6 +76,10 @@ public struct TimeoutManager: Sendable {
     ///
     /// Default 30 s (Kestrel's; HTTP.sys has 120 s).
     public var headerWait: Duration
+    /// A TLS handshake must be done after so long from the connection's start: reset.
+    ///
+    /// Default 10 s (Kestrel's).
+    public var tlsHandshake: Duration
     /// A client that takes a response slower than this, over at least 5 s, is cut off.
     ///
     /// 0: off. Default 150.
@@ -92,6 +96,7 @@ public struct TimeoutManager: Sendable {
         requestQueue = .seconds(120)
         idleConnection = .seconds(120)
         headerWait = .seconds(30)
+        tlsHandshake = .seconds(10)
         minSendBytesPerSecond = 150
         minRequestBodyBytesPerSecond = 150
     }
@@ -131,6 +136,10 @@ public struct EngineOptions: Sendable {
     public var responseCaching = true
     /// Bytes the response cache may hold.
     public var cacheByteBudget = 64 << 20
+    /// Certificates for listeners of scheme `https`; without them such a listener can't be opened.
+    public var tls: TLSServerContext?
+    /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
+    public var http2: HTTP2Limits? = HTTP2Limits()
     /// Where the error log goes; `nil` writes none.
     public var errorLog: LogSink?
     /// Where the access log goes; `nil` writes none.

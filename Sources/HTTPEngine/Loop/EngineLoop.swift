@@ -23,9 +23,11 @@ final class EngineLoop: LoopDelegate {
     let headLimits: HeadLimits
     let counters: LoopCounters
     let blocks = BlockPool()
+    let plaintext = PlaintextMemory()
     let log: LogRing?
     let headerWait: Int64
     let idleTimeout: Int64
+    let handshakeTimeout: Int64
     /// Bytes of input held for a connection; over it receiving pauses.
     ///
     /// A head must fit.
@@ -68,6 +70,7 @@ final class EngineLoop: LoopDelegate {
         self.log = log
         headerWait = engine.options.timeouts.headerWait.saturatedNanoseconds
         idleTimeout = engine.options.timeouts.idleConnection.saturatedNanoseconds
+        handshakeTimeout = engine.options.timeouts.tlsHandshake.saturatedNanoseconds
         let limits = engine.options.limits
         inputCountMax = max(limits.maxRequestBufferSize, limits.maxRequestHeadBytes)
         headLimits = HeadLimits(
@@ -142,6 +145,7 @@ final class EngineLoop: LoopDelegate {
             }
             touchedSpare.removeAll(keepingCapacity: true)
         }
+        plaintext.removeAll()
         workers.wakeIfNeeded()
     }
 
