@@ -20,6 +20,8 @@ let package = Package(
     name: "HTTPRing",
     products: [
         .library(name: "HTTPRing", targets: ["HTTPRing"]),
+        .library(name: "HTTP2", targets: ["HTTP2"]),
+        .library(name: "HTTPSecure", targets: ["HTTPSecure"]),
         .library(name: "HTTPFeatures", targets: ["HTTPFeatures"]),
         .library(name: "HTTPTestServer", targets: ["HTTPTestServer"]),
         .library(name: "HTTPWire", targets: ["HTTPWire"]),
@@ -55,9 +57,15 @@ let package = Package(
             dependencies: ["HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: safeSettings
         ),
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "HTTPSecure", dependencies: ["COpenSSL"], swiftSettings: swiftSettings),
+        .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2")]),
+        .target(name: "HTTP2", dependencies: ["CNGHTTP2", "HTTPWire"], swiftSettings: swiftSettings),
         .target(
             name: "HTTPEngine",
-            dependencies: ["IORing", "HTTPWire", "URLPrefixes", "ResponseCache", "HTTPFeatures"],
+            dependencies: [
+                "IORing", "HTTPWire", "HTTPSecure", "HTTP2", "URLPrefixes", "ResponseCache", "HTTPFeatures",
+            ],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -102,6 +110,16 @@ let package = Package(
             name: "HTTPWireTests",
             dependencies: ["HTTPWire"],
             resources: [.copy("Corpus")],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "HTTP2Tests",
+            dependencies: ["HTTP2", "CNGHTTP2", "HTTPWire"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "HTTPSecureTests",
+            dependencies: ["HTTPSecure", "COpenSSL"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

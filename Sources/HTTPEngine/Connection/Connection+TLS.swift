@@ -4,6 +4,7 @@ import Glibc
 import HTTPSecure
 import HTTPWire
 import IORing
+import URLPrefixes
 
 extension Connection {
     /// Begins a handshake; the protocol is chosen when it is done.

@@ -2,6 +2,7 @@
 
 import HTTPSecure
 import HTTPWire
+import IORing
 
 /// TLS on one connection: its engine, and ciphertext on its way out.
 ///

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HTTP2
+public import HTTPSecure
+import HTTPWire
+
 /// Caps of the engine: on connections, on messages and on what is held in memory for a peer.
 ///
 /// Names and defaults are Kestrel's `KestrelServerLimits` and HttpSys's options unless the comment says
@@ -149,4 +153,19 @@ public struct EngineOptions: Sendable {
 
     /// Makes options with the defaults.
     public init() {}
+}
+
+extension EngineOptions {
+    /// The limits of HTTP/2 sessions, with the engine's own where they say the same thing.
+    var http2Limits: HTTP2Limits {
+        var limits = http2 ?? HTTP2Limits()
+        limits.head = HeadLimits(
+            headBytesMax: self.limits.maxRequestHeadBytes,
+            targetBytesMax: self.limits.maxRequestTargetBytes,
+            fieldCountMax: self.limits.maxRequestHeaderCount,
+            fieldBytesMax: self.limits.maxRequestHeadBytes
+        )
+        limits.headTimeout = timeouts.headerWait
+        return limits
+    }
 }

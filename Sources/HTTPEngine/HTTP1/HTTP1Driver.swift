@@ -2,6 +2,7 @@
 
 import Glibc
 import HTTPFeatures
+import HTTPSecure
 import HTTPWire
 import IORing
 import ResponseCache
@@ -438,9 +439,13 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
 
     var addresses: ConnectionAddresses? { connection.knownAddresses }
 
+    var tlsEngine: TLSEngine? { connection.tlsEngine }
+
     func reject(_ exchange: Exchange, _ refusal: Refusal) { reject(refusal) }
 
     func abort(_ exchange: Exchange) { connection.close(reset: true) }
+
+    func reset(_ exchange: Exchange, errorCode: UInt32) { connection.close(reset: true) }
 
     // MARK: Refusals
 
