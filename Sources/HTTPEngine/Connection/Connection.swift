@@ -126,6 +126,12 @@ final class Connection {
         }
     }
 
+    /// The client began with the preface of HTTP/2 (RFC 9113 §3.3).
+    func switchToHTTP2() {
+        startProtocol(isHTTP2: true)
+        driver?.inputArrived()
+    }
+
     static let noLease: Int32 = -1
     static let plaintextLease: Int32 = -2
 

@@ -210,6 +210,10 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
                 if !isFirstHead { connection.setPhaseDeadline(headStartedAt &+ loop.headerWait) }
             }
             return false
+        case .refused(.http2PrefaceNotSupported, _)
+        where requestCount == 0 && loop.options.http2 != nil && connection.tls == nil:
+            connection.switchToHTTP2()
+            return false
         case .refused(let refusal, _):
             refuse(refusal)
             return false
