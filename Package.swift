@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "HTTP2", targets: ["HTTP2"]),
         .library(name: "HTTPSecure", targets: ["HTTPSecure"]),
         .library(name: "HTTPFeatures", targets: ["HTTPFeatures"]),
+        .library(name: "HTTPMiddleware", targets: ["HTTPMiddleware"]),
         .library(name: "HTTPTestServer", targets: ["HTTPTestServer"]),
         .library(name: "HTTPWire", targets: ["HTTPWire"]),
         .library(name: "URLPrefixes", targets: ["URLPrefixes"]),
@@ -84,6 +85,15 @@ let package = Package(
             name: "HTTPTestServer",
             dependencies: [
                 "HTTPFeatures", "HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: safeSettings
+        ),
+        .target(name: "CCompression"),
+        .target(
+            name: "HTTPMiddleware",
+            dependencies: [
+                "CCompression", "HTTPEngine", "HTTPFeatures", "HTTPWire", "URLPrefixes",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safeSettings
         ),
@@ -153,6 +163,15 @@ let package = Package(
         .testTarget(
             name: "HTTPRingTests",
             dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "HTTPMiddlewareTests",
+            dependencies: [
+                "CCompression", "HTTPMiddleware", "HTTPEngine", "HTTPFeatures", "HTTPTestServer", "HTTPWire",
+                "URLPrefixes",
+            ],
+            resources: [.copy("Corpus")],
             swiftSettings: swiftSettings
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),

@@ -9,9 +9,9 @@ public typealias HTTPHandler = HandlerApplication.Handler
 /// that uses none pays nothing: the server calls its handler directly.
 ///
 /// ```swift
-/// struct PoweredBy: RequestMiddleware {
+/// struct NoCache: RequestMiddleware {
 ///     func handle(_ context: HTTPContext, next: HTTPHandler) async throws {
-///         context.response.headers["X-Powered-By"] = "coffee"
+///         context.response.headers[.cacheControl] = "no-cache"
 ///         try await next(context)
 ///     }
 /// }
@@ -24,6 +24,7 @@ public protocol RequestMiddleware: Sendable {
     /// - Parameters:
     ///   - context: the request and its response.
     ///   - next: the rest of the application.
+    /// - Throws: what `next` throws, or an error of its own, which the server answers as one of the handler's.
     nonisolated(nonsending) func handle(_ context: HTTPContext, next: HTTPHandler) async throws
 }
 

@@ -92,7 +92,9 @@ func certificateNeeded(_ ssl: OpaquePointer?, _ argument: UnsafeMutableRawPointe
     return isFast ? 1 : -1
 }
 
-/// Chooses the application protocol: the site's best that the client offers. The argument is the site.
+/// Chooses the application protocol: the site's best that the client offers.
+///
+/// The argument is the site.
 func selectProtocol(
     _: OpaquePointer?,
     _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
@@ -115,7 +117,9 @@ func selectProtocol(
     }
 }
 
-/// Staples the response for the certificate in use, where there is one. The argument is the site.
+/// Staples the response for the certificate in use, where there is one.
+///
+/// The argument is the site.
 func stapleResponse(_ ssl: OpaquePointer?, _ argument: UnsafeMutableRawPointer?) -> Int32 {
     guard let ssl, let argument, let certificate = SSL_get_certificate(ssl) else {
         return SSL_TLSEXT_ERR_NOACK

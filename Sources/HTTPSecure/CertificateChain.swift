@@ -130,7 +130,9 @@ enum DistinguishedName {
     }
 }
 
-/// Answers OpenSSL's question for a password: there is none. Without it OpenSSL asks on the terminal.
+/// Answers OpenSSL's question for a password: there is none.
+///
+/// Without it OpenSSL asks on the terminal.
 func refusePassword(
     _: UnsafeMutablePointer<CChar>?,
     _: Int32,

@@ -49,12 +49,32 @@ struct ContextSettings: Hashable, Sendable {
         SSL_CTX_set_default_passwd_cb(pointer, refusePassword)
         try apply("cipherSuitesTLS12", cipherSuitesTLS12) { SSL_CTX_set_cipher_list(pointer, $0) == 1 }
         try apply("cipherSuitesTLS13", cipherSuitesTLS13) { SSL_CTX_set_ciphersuites(pointer, $0) == 1 }
+        try checkSuites(of: pointer)
         try apply("groups", groups) { hr_ssl_ctx_set_groups(pointer, $0) == 1 }
         try apply("signatureAlgorithms", signatureAlgorithms) {
             hr_ssl_ctx_set_signature_algorithms(pointer, $0) == 1
         }
         installCallbacks(on: pointer)
         return context
+    }
+
+    /// Checks that every suite is authenticated encryption with a fresh key exchange, which nothing else can
+    /// be: the record layer here knows no other (`RecordCipher`).
+    private func checkSuites(of context: OpaquePointer) throws(TLSConfigurationError) {
+        guard let suites = SSL_CTX_get_ciphers(context) else { throw .library("SSL_CTX_get_ciphers") }
+        for index in 0..<hr_ciphers_count(suites) {
+            guard let suite = hr_ciphers_get(suites, index) else { continue }
+            let exchange = SSL_CIPHER_get_kx_nid(suite)
+            let isForwardSecret = exchange == NID_kx_ecdhe || exchange == NID_kx_any
+            guard isForwardSecret, RecordAlgorithm(suite) != nil else {
+                let name = SSL_CIPHER_get_name(suite).map { String(cString: $0) } ?? ""
+                throw .invalidSetting(
+                    "cipherSuites",
+                    "'\(name)' is not ECDHE with AES-GCM or ChaCha20-Poly1305",
+                    "Take it out of the list"
+                )
+            }
+        }
     }
 
     /// Sets a list, after a look at each of its names: of some lists OpenSSL skips what it does not know.

@@ -30,7 +30,9 @@ struct FileStamp: Hashable, Sendable {
     var isCurrent: Bool { FileStamp(path: path) == self }
 }
 
-/// Reads the small files of a TLS configuration. Blocking: never on a loop.
+/// Reads the small files of a TLS configuration.
+///
+/// Blocking: never on a loop.
 enum FileReader {
     /// The largest file that is read; chains and lists of authorities are far smaller.
     static let byteCountMax = 4 << 20

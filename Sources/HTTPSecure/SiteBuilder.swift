@@ -2,7 +2,9 @@
 
 internal import COpenSSL
 
-/// Reads the files of a site and makes it. Blocking: never on a loop.
+/// Reads the files of a site and makes it.
+///
+/// Blocking: never on a loop.
 struct SiteBuilder {
     private let source: SiteSource
     private let context: SSLContext

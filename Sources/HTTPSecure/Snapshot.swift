@@ -53,6 +53,7 @@ final class Snapshot: Sendable {
     ///   - name: The name in the client's hello, in canonical form.
     ///   - address: The address that the client reached.
     ///   - port: The port that it reached.
+    /// - Returns: The site that the first step of the order finds.
     func site(name: String?, address: TLSAddress?, port: UInt16) -> Site? {
         for step in order {
             if let site = site(step, name, address, port) { return site }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Makes a snapshot of a configuration and its files. Blocking: never on a loop.
+/// Makes a snapshot of a configuration and its files.
+///
+/// Blocking: never on a loop.
 struct SnapshotBuilder {
     private let configuration: TLSServerConfiguration
     private let settings: ContextSettings

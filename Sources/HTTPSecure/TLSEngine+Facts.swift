@@ -40,7 +40,9 @@ extension TLSEngine {
     /// Whether an earlier session was resumed.
     public var isResumed: Bool { SSL_session_reused(ssl) == 1 }
 
-    /// The client's certificate; `nil` when it sent none. Reads and copies: ask once.
+    /// The client's certificate; `nil` when it sent none.
+    ///
+    /// Reads and copies: ask once.
     public var clientCertificate: TLSClientCertificate? {
         guard let certificate = SSL_get1_peer_certificate(ssl) else { return nil }
         defer { X509_free(certificate) }

@@ -14,7 +14,9 @@ public final class TLSServerContext: Sendable {
     private let configurationLock: Mutex<TLSServerConfiguration>
     private let current: Mutex<Snapshot>
 
-    /// Reads all files and makes everything ready for connections. Blocking.
+    /// Reads all files and makes everything ready for connections.
+    ///
+    /// Blocking.
     ///
     /// - Parameters:
     ///   - configuration: The certificates and rules.
@@ -37,7 +39,9 @@ public final class TLSServerContext: Sendable {
     /// What works but should not stay so: certificates that expire, names they are not for.
     public var warnings: [TLSConfigurationWarning] { snapshot.tables.warnings }
 
-    /// Reads changed files again, and directories for new ones. Blocking.
+    /// Reads changed files again, and directories for new ones.
+    ///
+    /// Blocking.
     ///
     /// - Returns: Whether anything had changed.
     /// - Throws: `TLSConfigurationError`; everything then stays as it was.
@@ -48,7 +52,9 @@ public final class TLSServerContext: Sendable {
         }
     }
 
-    /// Replaces the configuration; sites that stay the same are kept. Blocking.
+    /// Replaces the configuration; sites that stay the same are kept.
+    ///
+    /// Blocking.
     ///
     /// - Parameter configuration: The new certificates and rules.
     /// - Throws: `TLSConfigurationError`; everything then stays as it was.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import HTTPFeatures
 import HTTPTestServer
+import HTTPWire
 
 /// What a server in memory answers to a request.
 func answer(
-    _ request: TestRequest = TestRequest(),
+    _ request: TestRequest,
     options: TestServerOptions = TestServerOptions(),
     _ middleware: any RequestMiddleware,
     _ handler: @escaping HTTPHandler = { _ in }
@@ -22,4 +23,9 @@ func fieldLines(_ text: String) -> [(name: String, value: String)] {
         let parts = line.split(separator: ": ", maxSplits: 1)
         return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
     }
+}
+
+extension HTTPContext {
+    /// Sets a field of the response.
+    func setField(_ name: String, _ value: String) { try? response.headers.set(name: name, value: value) }
 }

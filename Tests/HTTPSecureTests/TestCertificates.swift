@@ -82,7 +82,9 @@ final class TestCertificate: @unchecked Sendable {
         X509_set_pubkey(certificate, key.pointer)
         var extensions = [(NID_basic_constraints, options.isAuthority ? "critical,CA:TRUE" : "CA:FALSE")]
         if !options.names.isEmpty {
-            extensions.append((NID_subject_alt_name, options.names.map { "DNS:" + $0 }.joined(separator: ",")))
+            extensions.append(
+                (NID_subject_alt_name, options.names.map { "DNS:" + $0 }.joined(separator: ","))
+            )
         }
         if let usage = options.usage {
             extensions.append((NID_ext_key_usage, usage))
@@ -120,7 +122,9 @@ final class TestCertificate: @unchecked Sendable {
     )
 
     /// A certificate of the test root for names.
-    static func server(_ names: String..., key: TestKey? = nil, options: Options = Options()) -> TestCertificate {
+    static func server(_ names: String..., key: TestKey? = nil, options: Options = Options())
+        -> TestCertificate
+    {
         var options = options
         options.names = names
         return TestCertificate(

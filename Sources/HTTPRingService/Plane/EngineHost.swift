@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import HTTPEngine
+import IORing
+import ResponseCache
+public import URLPrefixes
+
+/// The engine in the service's own process, as the control plane sees it.
+///
+/// Control thread only. Rights were checked by the plane, so that to the engine everything is its owner's.
+public final class EngineHost: EngineControl {
+    private struct Group {
+        var settings: GroupSettings
+        var live: URLGroup
+        var prefixes: [URLPrefix] = []
+    }
+
+    private let engine: Engine
+    private let session: ServerSession
+    private let waiter: EngineWaiter
+    private var queues: [UInt64: RequestQueue] = [:]
+    private var groups: [UInt64: Group] = [:]
+    private var timeouts: [ServiceTimeout: UInt16]
+
+    /// Makes the host of an engine.
+    ///
+    /// - Parameters:
+    ///   - engine: the engine, started, with the state's time-outs already in its options.
+    ///   - timeouts: those time-outs.
+    /// - Throws: where there are no descriptors left.
+    public init(engine: Engine, timeouts: [ServiceTimeout: UInt16]) throws(ControlFailure) {
+        self.engine = engine
+        self.timeouts = timeouts
+        session = ServerSession(timeouts: engine.options.timeouts)
+        waiter = try EngineWaiter()
+    }
+
+    /// The engine's queue of a number; `nil` where there is none.
+    ///
+    /// What hands requests to other processes attaches its consumer there, then calls `consumerChanged()`.
+    public func requestQueue(_ id: UInt64) -> RequestQueue? { queues[id] }
+
+    /// Has the loops deliver to the consumers that queues have now.
+    public func consumerChanged() {
+        let engine = engine
+        waiter.wait { await engine.publishRoutes() }
+    }
+
+    // MARK: Queues and groups
+
+    /// Makes a request queue.
+    public func openQueue(_ id: UInt64, _ settings: QueueSettings) {
+        queues[id] = Self.queue(settings)
+    }
+
+    private static func queue(_ settings: QueueSettings) -> RequestQueue {
+        let queue = RequestQueue(
+            name: settings.name,
+            lengthMax: settings.lengthMax,
+            verbosity: settings.verbosity
+        )
+        if !settings.isActive { queue.shutDown() }
+        return queue
+    }
+
+    /// Changes a request queue: another takes its place, and its prefixes with it.
+    ///
+    /// Requests that wait in the old one stay there.
+    public func updateQueue(_ id: UInt64, _ settings: QueueSettings) throws(ControlFailure) {
+        let old = queues[id]
+        queues[id] = Self.queue(settings)
+        do throws(ControlFailure) {
+            for (group, value) in groups where value.settings.queue == id {
+                try setGroup(group, value.settings)
+            }
+        } catch {
+            queues[id] = old
+            throw error
+        }
+    }
+
+    /// Closes a request queue.
+    public func closeQueue(_ id: UInt64) { queues.removeValue(forKey: id)?.shutDown() }
+
+    /// Makes a URL group, or puts another with the same prefixes in its place.
+    public func setGroup(_ id: UInt64, _ settings: GroupSettings) throws(ControlFailure) {
+        let live = URLGroup(
+            session: session,
+            queue: settings.queue.flatMap { queues[$0] },
+            timeouts: timeouts(settings),
+            maxRequestBodySize: engine.options.limits.maxRequestBodySize
+        )
+        let prefixes = groups[id]?.prefixes ?? []
+        groups[id] = Group(settings: settings, live: live, prefixes: prefixes)
+        for prefix in prefixes {
+            let engine = engine
+            let result = waiter.wait { () -> ControlFailure? in
+                await engine.unregister(prefix)
+                return await Self.register(prefix, live, engine).failure
+            }
+            if let failure = result { throw failure }
+        }
+    }
+
+    private func timeouts(_ settings: GroupSettings) -> TimeoutManager {
+        var timeouts = engine.options.timeouts
+        for (timer, value) in settings.timers {
+            let isOff = value == timer.offValue
+            // A day is as good as never; the wheel needs a time.
+            let duration = isOff ? Duration.seconds(86_400) : .seconds(Int64(value))
+            switch timer {
+            case .entityBody: timeouts.entityBody = duration
+            case .drainEntityBody: timeouts.drainEntityBody = duration
+            case .requestQueue: timeouts.requestQueue = duration
+            case .idleConnection: timeouts.idleConnection = duration
+            case .headerWait: timeouts.headerWait = duration
+            case .minSendRate: timeouts.minSendBytesPerSecond = isOff ? 0 : Int(value)
+            }
+        }
+        return timeouts
+    }
+
+    /// Forgets a group.
+    public func closeGroup(_ id: UInt64) {
+        for prefix in groups[id]?.prefixes ?? [] { unregister(prefix) }
+        groups[id] = nil
+    }
+
+    // MARK: Prefixes
+
+    /// Routes a prefix to a group and listens for it.
+    public func register(_ prefix: URLPrefix, group id: UInt64) throws(ControlFailure) -> URLPrefix {
+        guard let group = groups[id] else {
+            preconditionFailure("The plane registers for groups that it has made.")
+        }
+        guard prefix.scheme == .http else {
+            throw ControlFailure(
+                .unsupported,
+                "This service does not speak TLS, so that '\(prefix)' cannot be served."
+            )
+        }
+        let engine = engine
+        let live = group.live
+        let result = waiter.wait { await Self.register(prefix, live, engine) }
+        if let failure = result.failure { throw failure }
+        groups[id]?.prefixes.append(result.prefix)
+        return result.prefix
+    }
+
+    private static func register(
+        _ prefix: URLPrefix,
+        _ group: URLGroup,
+        _ engine: Engine
+    ) async -> (prefix: URLPrefix, failure: ControlFailure?) {
+        do {
+            return (try await engine.register(prefix, group: group), nil)
+        } catch let error as PrefixTableError {
+            return (prefix, ControlFailure(error))
+        } catch {
+            return (prefix, ControlFailure(.machine, "\(error)"))
+        }
+    }
+
+    /// Takes a registration back.
+    public func unregister(_ prefix: URLPrefix) {
+        for id in groups.keys { groups[id]?.prefixes.removeAll { $0 == prefix } }
+        let engine = engine
+        _ = waiter.wait { await engine.unregister(prefix) }
+    }
+
+    // MARK: Settings
+
+    /// Reservations are the plane's: the engine routes by what is registered.
+    public func changeReservations(added: [ReservationRecord], removed: [URLPrefix]) {}
+
+    /// The engine's loops keep the time-outs they were started with.
+    public func setTimeouts(_ timeouts: [ServiceTimeout: UInt16]) -> SettingEffect {
+        timeouts == self.timeouts ? .immediate : .nextStart
+    }
+
+    /// Refuses any list: this engine listens on all addresses.
+    public func setListenAddresses(_ addresses: [IPAddressLiteral]) throws(ControlFailure) -> SettingEffect {
+        guard addresses.isEmpty else {
+            throw ControlFailure(
+                .unsupported,
+                "This service listens on all addresses. Register prefixes with an address for a host instead."
+            )
+        }
+        return .immediate
+    }
+
+    /// Refuses any value: this engine's cache has its limits from the start.
+    public func setCacheParameters(_ parameters: [CacheParameter: UInt32]) throws(ControlFailure)
+        -> SettingEffect
+    {
+        guard parameters.isEmpty else {
+            throw ControlFailure(
+                .unsupported,
+                "This service's cache stores responses of up to 262144 bytes, always."
+            )
+        }
+        return .immediate
+    }
+
+    /// Refuses any binding: this engine has no TLS.
+    public func setCertificates(_ bindings: [CertificateBinding]) throws(ControlFailure) -> SettingEffect {
+        guard bindings.isEmpty else {
+            throw ControlFailure(
+                .unsupported,
+                "This service does not speak TLS, so that certificates have no use."
+            )
+        }
+        return .immediate
+    }
+
+    // MARK: Cache, logs, numbers
+
+    /// Removes stored responses.
+    public func flushCache(url: String?, recursive: Bool) throws(ControlFailure) -> Int {
+        do {
+            return try engine.flushCache(url: url, recursive: recursive)
+        } catch {
+            throw ControlFailure(
+                .badPrefix,
+                "'\(url ?? "")' is no URL to flush (\(error)). Valid: 'http://+:80/shop/', with recursive=yes for all "
+                    + "below it; a query only without."
+            )
+        }
+    }
+
+    /// Writes out what the logs hold.
+    public func flushLogs() { engine.flushLogs() }
+
+    /// Sums of all counters.
+    public var statistics: EngineStatistics { engine.statistics }
+
+    /// Numbers of one queue.
+    public func counts(ofQueue id: UInt64) -> QueueCounts {
+        var counts = QueueCounts()
+        counts.waiting = queues[id]?.waitingCount ?? 0
+        counts.inProgress = queues[id]?.inProgressCount ?? 0
+        return counts
+    }
+
+    /// Refuses: this engine does not list what its cache holds.
+    public func cachedResponses(url: String?) throws(ControlFailure) -> [ControlValue] {
+        throw ControlFailure(
+            .unsupported,
+            "This service does not list stored responses; 'httpring top' counts hits."
+        )
+    }
+}
