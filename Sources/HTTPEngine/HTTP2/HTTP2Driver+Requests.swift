@@ -67,8 +67,7 @@ extension HTTP2Driver: HTTP2SessionDelegate {
         guard let stream = stream(of: handle) else { return .failed }
         stream.readOutput(into: &output, byteCountMax: byteCountMax, loop.blocks)
         relieve(stream)
-        guard stream.unsentByteCount == 0 else { return .more }
-        guard stream.isOutputEnded else { return .later }
+        guard stream.unsentByteCount == 0, stream.isOutputEnded else { return .more }
         stream.isOutputSent = true
         if let trailers = stream.trailers { session?.submitTrailers(handle, trailers) }
         return .last
