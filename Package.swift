@@ -72,7 +72,8 @@ let package = Package(
         .target(
             name: "HTTPRing",
             dependencies: [
-                "CFiles", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPSecure", "HTTPWire", "IORing", "URLPrefixes", "ResponseCache",
+                "CFiles", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPSecure", "HTTPWire", "IORing",
+                "URLPrefixes", "ResponseCache",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),

@@ -316,7 +316,7 @@ extension Refusal {
         row(
             .tlsFailed,
             0,
-            .lingerAndClose,
+            .close,
             .badRequest,
             "The TLS handshake failed; the client got an alert that says why."
         ),
@@ -330,14 +330,14 @@ extension Refusal {
         row(
             .http2ProtocolError,
             0,
-            .lingerAndClose,
+            .close,
             .badRequest,
             "The HTTP/2 connection broke the protocol and was ended with GOAWAY."
         ),
         row(
             .http2Flood,
             0,
-            .lingerAndClose,
+            .close,
             .connectionsRefused,
             "The HTTP/2 client sent too many resets, pings, settings or empty frames, and got GOAWAY."
         ),

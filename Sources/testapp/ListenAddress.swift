@@ -25,6 +25,7 @@ struct ListenAddress: ExpressibleByArgument, Sendable {
     /// The URL prefix that listens there; the wildcard addresses become `*`.
     ///
     /// - Parameter scheme: `http` or `https`.
+    /// - Returns: the prefix, such as `https://*:8443/`.
     func urlPrefix(scheme: String) -> String {
         let name = host == "0.0.0.0" || host == "[::]" ? "*" : host
         return "\(scheme)://\(name):\(port)/"

@@ -143,7 +143,9 @@ extension Connection {
             step.perform()
             ring.post {
                 channel.isOffloaded = false
-                guard connection.number == number, connection.tls === channel, connection.isOpen else { return }
+                guard connection.number == number, connection.tls === channel, connection.isOpen else {
+                    return
+                }
                 connection.signatureMade(channel)
             }
         }

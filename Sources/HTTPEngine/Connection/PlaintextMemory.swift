@@ -19,7 +19,9 @@ final class PlaintextMemory {
     /// Room for a record: here, or behind a connection's own input when all is taken.
     func room(orOwnOf connection: Connection) -> UnsafeMutableRawBufferPointer {
         if used + PlaintextMemory.roomByteCount <= PlaintextMemory.byteCount {
-            let base = memory ?? UnsafeMutableRawPointer.allocate(byteCount: PlaintextMemory.byteCount, alignment: 64)
+            let base =
+                memory
+                ?? UnsafeMutableRawPointer.allocate(byteCount: PlaintextMemory.byteCount, alignment: 64)
             memory = base
             return UnsafeMutableRawBufferPointer(start: base + used, count: PlaintextMemory.roomByteCount)
         }

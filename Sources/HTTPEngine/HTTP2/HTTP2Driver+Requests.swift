@@ -177,6 +177,12 @@ extension HTTP2Driver: HTTP2SessionDelegate {
         body.append("\n" as StaticString)
         var fields = FieldSection()
         fields.append(id: .contentType, literal: "text/plain")
-        submit(stream, status: row.status, fields, whole: body, hidesContent: loop.scratchHead.method == .head)
+        submit(
+            stream,
+            status: row.status,
+            fields,
+            whole: body,
+            hidesContent: loop.scratchHead.method == .head
+        )
     }
 }

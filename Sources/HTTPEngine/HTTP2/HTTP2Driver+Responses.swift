@@ -107,7 +107,8 @@ extension HTTP2Driver {
 
     /// The fields with a `Server` of the options' own, where that is none of ours.
     private func withServer(_ fields: FieldSection) -> FieldSection {
-        guard loop.serverLiteral == nil, let server = loop.options.serverHeader, !fields.contains(id: .server) else {
+        guard loop.serverLiteral == nil, let server = loop.options.serverHeader, !fields.contains(id: .server)
+        else {
             return fields
         }
         var fields = fields
@@ -216,7 +217,10 @@ enum StoredHead {
             guard let colon = line.firstIndex(of: 0x3A) else { continue }
             let name = String(decoding: line[..<colon], as: UTF8.self)
             guard name != "Date" else { continue }
-            let value = String(decoding: line[(colon + 1)...].drop { $0 == 0x20 }.prefix { $0 != 0x0D }, as: UTF8.self)
+            let value = String(
+                decoding: line[(colon + 1)...].drop { $0 == 0x20 }.prefix { $0 != 0x0D },
+                as: UTF8.self
+            )
             try? fields.append(name: name, value: value)
         }
         return (status, fields)

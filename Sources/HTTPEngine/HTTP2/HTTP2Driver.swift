@@ -261,7 +261,9 @@ final class HTTP2Driver: ProtocolDriver {
         let arrived = Int64(clamping: stream.contentReceived &- stream.contentWindowBytes)
         let needed = Int64(exchange.minContentBytesPerSecond) * (stream.contentWindowWaited / 1_000_000_000)
         stream.contentWindowWaited = 0
-        guard exchange.contentError == nil, exchange.minContentBytesPerSecond > 0, arrived < needed else { return }
+        guard exchange.contentError == nil, exchange.minContentBytesPerSecond > 0, arrived < needed else {
+            return
+        }
         contentTooLate(stream, exchange, .minimumReceiveRate)
     }
 

@@ -113,7 +113,9 @@ extension HTTP2StreamDriver: ExchangeDriver {
 
     func abort(_ exchange: Exchange) { driver.reset(self, .internalError) }
 
-    func reset(_ exchange: Exchange, errorCode: UInt32) { driver.reset(self, HTTP2ErrorCode(rawValue: errorCode)) }
+    func reset(_ exchange: Exchange, errorCode: UInt32) {
+        driver.reset(self, HTTP2ErrorCode(rawValue: errorCode))
+    }
 
     func upgrade(_ exchange: Exchange) -> any UpgradedStream {
         let tunnel = HTTP2Tunnel(exchange: exchange, stream: self)
