@@ -20,6 +20,8 @@ let package = Package(
     name: "HTTPRing",
     products: [
         .library(name: "HTTPRing", targets: ["HTTPRing"]),
+        .library(name: "HTTP2", targets: ["HTTP2"]),
+        .library(name: "HTTPSecure", targets: ["HTTPSecure"]),
         .library(name: "HTTPFeatures", targets: ["HTTPFeatures"]),
         .library(name: "HTTPMiddleware", targets: ["HTTPMiddleware"]),
         .library(name: "HTTPTestServer", targets: ["HTTPTestServer"]),
@@ -58,6 +60,10 @@ let package = Package(
             dependencies: ["HTTPWire", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: safeSettings
         ),
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "HTTPSecure", dependencies: ["COpenSSL"], swiftSettings: swiftSettings),
+        .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2")]),
+        .target(name: "HTTP2", dependencies: ["CNGHTTP2", "HTTPWire"], swiftSettings: swiftSettings),
         .target(
             name: "WebSockets",
             dependencies: ["CZlib", "HTTPFeatures", "HTTPWire"],
@@ -65,13 +71,16 @@ let package = Package(
         ),
         .target(
             name: "HTTPEngine",
-            dependencies: ["IORing", "HTTPWire", "URLPrefixes", "ResponseCache", "HTTPFeatures"],
+            dependencies: [
+                "IORing", "HTTPWire", "HTTPSecure", "HTTP2", "URLPrefixes", "ResponseCache", "HTTPFeatures",
+            ],
             swiftSettings: swiftSettings
         ),
         .target(
             name: "HTTPRing",
             dependencies: [
-                "CFiles", "HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes", "ResponseCache",
+                "CFiles", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPSecure", "HTTPWire", "IORing",
+                "URLPrefixes", "ResponseCache",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -92,6 +101,7 @@ let package = Package(
             name: "HTTPMiddleware",
             dependencies: [
                 "CCompression", "HTTPEngine", "HTTPFeatures", "HTTPWire", "URLPrefixes",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safeSettings
@@ -119,6 +129,16 @@ let package = Package(
             name: "HTTPWireTests",
             dependencies: ["HTTPWire"],
             resources: [.copy("Corpus")],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "HTTP2Tests",
+            dependencies: ["HTTP2", "CNGHTTP2", "HTTPWire"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "HTTPSecureTests",
+            dependencies: ["HTTPSecure", "COpenSSL"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -165,6 +185,7 @@ let package = Package(
             dependencies: [
                 "CCompression", "HTTPMiddleware", "HTTPEngine", "HTTPFeatures", "HTTPTestServer", "HTTPWire",
                 "URLPrefixes",
+                .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("Corpus")],
             swiftSettings: swiftSettings

@@ -27,6 +27,8 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
     private var state = State.undecided
     private var held: [UInt8] = []
     var sendFileFeature: (any HTTPSendFileFeature)?
+    /// Where to say that a compressed variant may be stored.
+    var caching: (any HTTPResponseCachingFeature)?
 
     init(
         _ settings: ResponseCompression,
@@ -59,6 +61,11 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
         else { return }
         state = .encoding(encoder)
         changeFields(coding)
+        if let caching, caching.cachePolicy == .automatic, response.statusCode == 200,
+            let lifetime = SharedLifetime.of(response.responseHeaders)
+        {
+            caching.cachePolicy = .timeToLive(lifetime)
+        }
     }
 
     private func addVary() {

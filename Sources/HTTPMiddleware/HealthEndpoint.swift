@@ -70,6 +70,7 @@ public struct HealthEndpoint: RequestMiddleware {
 
     private func results(liveOnly: Bool) async -> [(HealthCheck, HealthResult)] {
         let asked = runs.filter { !liveOnly || $0.check.kind == .live }
+        if asked.isEmpty { return [] }
         return await withTaskGroup(of: (Int, HealthResult).self) { group in
             for (index, run) in asked.enumerated() { group.addTask { (index, await run.result()) } }
             var results: [(HealthCheck, HealthResult)] = asked.map {

@@ -22,7 +22,8 @@ import HTTPWire
 /// A file sent without anything written before goes out as it is, from the page cache.
 ///
 /// Cost for a compressed response: the encoder's memory, up to 1 MiB while it lasts, and the coding itself.
-/// The response cache then serves the compressed bytes again for nothing, where the response may be stored.
+/// A compressed response that is `public` with a lifetime is stored, `Vary` notwithstanding, as a variant of its
+/// coding, and served again for nothing; what was sent as it is to a client without codings is not, lest others get it.
 public struct ResponseCompression: RequestMiddleware {
     /// The codings on offer; among those a client likes equally the first is used.
     ///
@@ -66,6 +67,7 @@ public struct ResponseCompression: RequestMiddleware {
         let accept = request.value(of: .acceptEncoding)
         let coding = CompressionCoding.negotiate(accept, preference: codings)
         let compressing = CompressingBody(self, coding, request, response, body)
+        compressing.caching = features[(any HTTPResponseCachingFeature).self]
         if let sendFile = features[(any HTTPSendFileFeature).self] {
             compressing.sendFileFeature = sendFile
             features[(any HTTPSendFileFeature).self] = compressing

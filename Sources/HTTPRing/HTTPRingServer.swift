@@ -3,6 +3,7 @@
 import Glibc
 public import HTTPEngine
 public import HTTPFeatures
+import HTTPSecure
 import IORing
 public import Logging
 public import ServiceLifecycle
@@ -21,13 +22,14 @@ public final class HTTPRingServer: HTTPServer {
     /// What the server was made with.
     public let options: HTTPRingServerOptions
     private let engine: Engine
+    private let tls: TLSServerContext?
     private let queue: RequestQueue
     private let group: URLGroup
     private let prefixes: [URLPrefix]
     private let serverAddresses: ServerAddresses
     private let logger: Logger
     private let state = Mutex(State.new)
-    private let metricsTask = Mutex<Task<Void, Never>?>(nil)
+    private let tasks = Mutex<[Task<Void, Never>]>([])
 
     private enum State { case new, started, stopped }
 
@@ -53,11 +55,17 @@ public final class HTTPRingServer: HTTPServer {
         self.logger = logger
         prefixes = try options.urlPrefixes.map { try URLPrefix($0, allowingPortZero: true) }
         for prefix in prefixes where prefix.scheme == .https {
-            throw EngineError(
-                "\(prefix): TLS is not available yet; serve http:// and put a TLS proxy in front"
-            )
+            guard options.tls == nil else { break }
+            throw EngineError("\(prefix): an https prefix needs certificates; set the options' `tls`")
         }
-        engine = try Engine(options: options.engineOptions) { HTTPRingServer.log($0, logger) }
+        var engineOptions = options.engineOptions
+        if var configuration = options.tls {
+            if options.http2 == nil { configuration.applicationProtocols.removeAll { $0 == "h2" } }
+            engineOptions.tls = try TLSServerContext(configuration)
+        }
+        tls = engineOptions.tls
+        for warning in tls?.warnings ?? [] { logger.warning("\(warning)") }
+        engine = try Engine(options: engineOptions) { HTTPRingServer.log($0, logger) }
         queue = RequestQueue(
             name: "embedded",
             lengthMax: options.requestQueueLimit,
@@ -133,6 +141,7 @@ public final class HTTPRingServer: HTTPServer {
             throw error
         }
         startMetrics()
+        startReloading()
         logger.debug("serving", metadata: ["prefixes": "\(serverAddresses.addresses)"])
     }
 
@@ -146,7 +155,29 @@ public final class HTTPRingServer: HTTPServer {
                 try? await Task.sleep(for: interval)
             }
         }
-        metricsTask.withLock { $0 = task }
+        tasks.withLock { $0.append(task) }
+    }
+
+    private func startReloading() {
+        guard let tls, let interval = options.certificateReloadInterval else { return }
+        let logger = logger
+        let task = Task.detached {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: interval)
+                HTTPRingServer.reload(tls, logger)
+            }
+        }
+        tasks.withLock { $0.append(task) }
+    }
+
+    private static func reload(_ tls: TLSServerContext, _ logger: Logger) {
+        do {
+            guard try tls.reload() else { return }
+            logger.notice("certificates were reloaded")
+            for warning in tls.warnings { logger.warning("\(warning)") }
+        } catch {
+            logger.error("certificates stay as they are", metadata: ["error": "\(error)"])
+        }
     }
 
     private func listen(_ endpoint: HTTPRingEndpoint) throws {
@@ -170,7 +201,7 @@ public final class HTTPRingServer: HTTPServer {
         }
         guard isStarted else { return }
         await engine.stop(within: deadline)
-        metricsTask.withLock { $0.take() }?.cancel()
+        for task in tasks.withLock({ $0 }) { task.cancel() }
     }
 
     // MARK: Prefixes while running
@@ -204,6 +235,15 @@ public final class HTTPRingServer: HTTPServer {
     public func flushResponseCache(url: String? = nil, recursive: Bool = false) throws -> Int {
         try engine.flushCache(url: url, recursive: recursive)
     }
+
+    /// Reads the files of certificates again; connections that exist are not touched.
+    ///
+    /// Blocking.
+    ///
+    /// - Returns: whether anything had changed.
+    /// - Throws: `TLSConfigurationError`, which names the file; everything stays as it was then.
+    @discardableResult
+    public func reloadCertificates() throws -> Bool { try tls?.reload() ?? false }
 
     /// Writes out what the logs hold.
     public func flushLogs() { engine.flushLogs() }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HTTP2
 public import HTTPEngine
+public import HTTPSecure
 
 /// Caps on connections and messages.
 public typealias HTTPRingLimits = EngineLimits
@@ -27,6 +29,21 @@ public struct HTTPRingServerOptions: Sendable {
     public var limits = HTTPRingLimits()
     /// Time-outs and minimum rates.
     public var timeouts = HTTPRingTimeouts()
+    /// Certificates and rules for `https://` prefixes; needed where there is one.
+    ///
+    /// ```swift
+    /// options.tls = TLSServerConfiguration(identities: [TLSIdentity(certificateFile: "chain.pem", keyFile: "key.pem")])
+    /// ```
+    public var tls: TLSServerConfiguration?
+    /// How often the files of certificates are looked at for changes; `nil`: only `reloadCertificates()` does.
+    ///
+    /// Default one minute.
+    public var certificateReloadInterval: Duration? = .seconds(60)
+    /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
+    ///
+    /// HTTP/2 is spoken over TLS where the client asks for it (ALPN), and in cleartext to a client that begins
+    /// with its preface.
+    public var http2: HTTP2Limits? = HTTP2Limits()
     /// Value of the `Server` field; `nil` sends none.
     public var serverHeader: String? = "HTTPRing"
     /// Whether responses may be stored in and served from the response cache.
@@ -68,6 +85,7 @@ public struct HTTPRingServerOptions: Sendable {
         options.pinsLoops = pinsLoops
         options.limits = limits
         options.timeouts = timeouts
+        options.http2 = http2
         options.serverHeader = serverHeader
         options.responseCaching = responseCaching
         options.cacheByteBudget = cacheByteBudget

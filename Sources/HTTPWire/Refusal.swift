@@ -124,6 +124,16 @@ public enum Refusal: UInt8, Error, CaseIterable, Sendable {
     case minimumSendRate
     /// The TLS handshake did not end in time.
     case tlsHandshakeTimeout
+    /// The TLS handshake failed, or a record was not what it should be.
+    case tlsFailed
+    /// A cleartext HTTP request arrived where TLS is spoken.
+    case plainHTTPOnTLSPort
+    /// An HTTP/2 connection broke the protocol.
+    case http2ProtocolError
+    /// An HTTP/2 connection sent more of what costs us than it may: resets, empty frames, settings, pings.
+    case http2Flood
+    /// The PROXY protocol header that a listener demands is missing or malformed.
+    case proxyHeaderMalformed
     /// A TLS handshake arrived where cleartext HTTP is spoken.
     case tlsOnPlainPort
     /// The HTTP/2 connection preface arrived in place of a request.

@@ -313,6 +313,41 @@ extension Refusal {
             "The peer takes the response below the minimum rate."
         ),
         row(.tlsHandshakeTimeout, 0, .reset, .timerTLSHandshake, "The TLS handshake did not end in time."),
+        row(
+            .tlsFailed,
+            0,
+            .close,
+            .badRequest,
+            "The TLS handshake failed; the client got an alert that says why."
+        ),
+        row(
+            .plainHTTPOnTLSPort,
+            400,
+            .lingerAndClose,
+            .badRequest,
+            "A cleartext HTTP request arrived on a port that speaks HTTPS."
+        ),
+        row(
+            .http2ProtocolError,
+            0,
+            .close,
+            .badRequest,
+            "The HTTP/2 connection broke the protocol and was ended with GOAWAY."
+        ),
+        row(
+            .http2Flood,
+            0,
+            .close,
+            .connectionsRefused,
+            "The HTTP/2 client sent too many resets, pings, settings or empty frames, and got GOAWAY."
+        ),
+        row(
+            .proxyHeaderMalformed,
+            0,
+            .close,
+            .badRequest,
+            "The connection did not begin with a valid PROXY protocol header."
+        ),
         row(.tlsOnPlainPort, 400, .close, .badRequest, "A TLS handshake arrived on a cleartext port."),
         row(
             .http2PrefaceNotSupported,

@@ -23,9 +23,12 @@ struct ListenAddress: ExpressibleByArgument, Sendable {
     }
 
     /// The URL prefix that listens there; the wildcard addresses become `*`.
-    var urlPrefix: String {
+    ///
+    /// - Parameter scheme: `http` or `https`.
+    /// - Returns: the prefix, such as `https://*:8443/`.
+    func urlPrefix(scheme: String) -> String {
         let name = host == "0.0.0.0" || host == "[::]" ? "*" : host
-        return "http://\(name):\(port)/"
+        return "\(scheme)://\(name):\(port)/"
     }
 
     /// The port in a URL prefix of full form, such as `http://*:8080/`.

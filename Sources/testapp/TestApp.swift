@@ -41,12 +41,13 @@ struct TestApp: AsyncParsableCommand {
     var root: String?
 
     func validate() throws {
-        if !https.isEmpty { throw ValidationError("--https is not available yet: use --http.") }
-        if !http3.isEmpty { throw ValidationError("--http3 is not available yet: use --http.") }
-        if cert != nil || key != nil {
-            throw ValidationError("--cert and --key go with --https, not available yet.")
+        if !http3.isEmpty { throw ValidationError("--http3 is not available: use --https.") }
+        if !https.isEmpty, cert == nil || key == nil {
+            throw ValidationError("--https needs --cert PEM and --key PEM; tools/dev-cert makes them.")
         }
-        if http.isEmpty { throw ValidationError("Give at least one listener: --http HOST:PORT.") }
+        if http.isEmpty, https.isEmpty {
+            throw ValidationError("Give at least one listener: --http HOST:PORT or --https HOST:PORT.")
+        }
         if let workers, workers < 1 { throw ValidationError("--workers is at least 1.") }
     }
 
@@ -55,9 +56,14 @@ struct TestApp: AsyncParsableCommand {
         options.loopCount = workers
         options.shutdownTimeout = .seconds(5)
         limits.apply(to: &options)
-        let server = try HTTPRingServer(urlPrefixes: http.map(\.urlPrefix), options: options)
+        if let cert, let key {
+            let identity = TLSIdentity(certificateFile: cert, keyFile: key)
+            options.tls = TLSServerConfiguration(identities: [identity])
+        }
+        let prefixes = http.map { $0.urlPrefix(scheme: "http") } + https.map { $0.urlPrefix(scheme: "https") }
+        let server = try HTTPRingServer(urlPrefixes: prefixes, options: options)
         let routes = TestRoutes(statistics: { TestApp.read(server) }, files: try fileHandler())
-        let listeners = http
+        let listeners = http.map { ("http", $0) } + https.map { ("https", $0) }
         try await server.run(onReady: { TestApp.announce($0, listeners) }) { context in
             try await routes.handle(context)
         }
@@ -74,10 +80,10 @@ struct TestApp: AsyncParsableCommand {
     /// - Parameters:
     ///   - prefixes: the server's URL prefixes with the ports it got, in the order they were given.
     ///   - listeners: the addresses asked for, in the same order.
-    private static func announce(_ prefixes: [String], _ listeners: [ListenAddress]) {
+    private static func announce(_ prefixes: [String], _ listeners: [(String, ListenAddress)]) {
         var line = "ready pid=\(getpid())"
-        for (listener, prefix) in zip(listeners, prefixes) {
-            line += " http=\(listener.host):\(ListenAddress.port(of: prefix) ?? listener.port)"
+        for ((scheme, listener), prefix) in zip(listeners, prefixes) {
+            line += " \(scheme)=\(listener.host):\(ListenAddress.port(of: prefix) ?? listener.port)"
         }
         // Written at once: a suite waits for it at the other end of a pipe.
         let bytes = Array((line + "\n").utf8)

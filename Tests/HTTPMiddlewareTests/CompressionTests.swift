@@ -240,3 +240,57 @@ struct CompressionTests {
         }
     }
 }
+
+@Suite("Compressed responses in the response cache")
+struct CompressedCachingTests {
+    @Test(
+        "A compressed response is stored where its fields say that everyone may have it",
+        arguments: [
+            ("Cache-Control: public, max-age=60", 60),
+            ("Cache-Control: max-age=5, PUBLIC, s-maxage=\"7\"", 7),
+            ("Cache-Control: public|Cache-Control: max-age=9|Vary: Accept-Encoding", 9),
+            ("Cache-Control: max-age=60", nil), ("Cache-Control: public", nil),
+            ("Cache-Control: public, max-age=0", nil),
+            ("Cache-Control: public, max-age=x", nil), ("Cache-Control: public, max-age=60, private", nil),
+            ("Cache-Control: public, max-age=60, no-cache", nil),
+            ("Cache-Control: public, max-age=60|Vary: Cookie", nil),
+            ("Cache-Control: public, max-age=60|Vary: *", nil),
+            ("Cache-Control: public, max-age=60|Set-Cookie: a=b", nil),
+            ("Cache-Control: public, max-age=60|Pragma: no-cache", nil), ("", nil),
+        ] as [(String, Int?)]
+    )
+    func stored(_ fields: String, _ seconds: Int?) async throws {
+        for accept in ["gzip", "identity"] {
+            let request = TestRequest(headers: [("Accept-Encoding", accept)])
+            let response = try await answer(request, ResponseCompression()) { context in
+                for (name, value) in fieldLines(fields) {
+                    try context.response.headers.append(name: name, value: value)
+                }
+                try await context.response.respond(type: "text/plain", CompressionTests.text)
+            }
+            let isStored = accept == "gzip" && seconds != nil
+            #expect(
+                response.cachePolicy == (isStored ? .timeToLive(.seconds(seconds ?? 0)) : .automatic),
+                "\(fields)"
+            )
+        }
+    }
+
+    @Test("The application's own policy stays, and an error page is not stored by this rule")
+    func policy() async throws {
+        let request = TestRequest(headers: [("Accept-Encoding", "gzip")])
+        let disabled = try await answer(request, ResponseCompression()) { context in
+            context.features[(any HTTPResponseCachingFeature).self]?.cachePolicy = .disabled
+            context.setField("Cache-Control", "public, max-age=60")
+            try await context.response.respond(type: "text/plain", CompressionTests.text)
+        }
+        #expect(disabled.cachePolicy == .disabled)
+        let missing = try await answer(request, ResponseCompression()) { context in
+            context.setField("Cache-Control", "public, max-age=60")
+            context.setField("Content-Type", "text/plain")
+            context.response.statusCode = 404
+            try await context.response.write(CompressionTests.text)
+        }
+        #expect(missing.cachePolicy == .automatic)
+    }
+}

@@ -163,7 +163,7 @@ struct DataTests {
     @Test("Changing keys without end is a flood")
     func keyUpdateFlood() throws {
         let connection = try TestConnection(Fixture.context()).run()
-        for _ in 0..<40 where connection.failure == nil {
+        for _ in 0..<80 where connection.failure == nil {
             SSL_key_update(connection.client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED)
             SSL_do_handshake(connection.client.ssl)
             connection.deliver(connection.client.takeOutput())

@@ -31,6 +31,13 @@ let package = Package(
             ]
         ),
         .executableTarget(
+            name: "websockets",
+            dependencies: [
+                .product(name: "HTTPRing", package: "HTTPRing"),
+                .product(name: "WebSockets", package: "HTTPRing"),
+            ]
+        ),
+        .executableTarget(
             name: "caching",
             dependencies: [.product(name: "HTTPRing", package: "HTTPRing")]
         ),

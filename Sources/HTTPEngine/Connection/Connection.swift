@@ -32,45 +32,48 @@ final class Connection {
 
     let loop: EngineLoop
     let slot: UInt32
-    @exclusivity(unchecked) private(set) var generation: UInt32 = 0
-    @exclusivity(unchecked) private(set) var state = State.free
-    @exclusivity(unchecked) private(set) var socket: Int32 = -1
-    @exclusivity(unchecked) private(set) var number: UInt64 = 0
-    @exclusivity(unchecked) private(set) var acceptedAt: Int64 = 0
-    @exclusivity(unchecked) unowned(unsafe) private(set) var listener: LoopListener
-    @exclusivity(unchecked) private(set) var driver: (any ProtocolDriver)?
+    @exclusivity(unchecked) var generation: UInt32 = 0
+    @exclusivity(unchecked) var state = State.free
+    @exclusivity(unchecked) var socket: Int32 = -1
+    @exclusivity(unchecked) var number: UInt64 = 0
+    @exclusivity(unchecked) var acceptedAt: Int64 = 0
+    @exclusivity(unchecked) unowned(unsafe) var listener: LoopListener
+    @exclusivity(unchecked) var driver: (any ProtocolDriver)?
+    @exclusivity(unchecked) var tls: TLSChannel?
 
     // Input: bytes not yet consumed, in a leased buffer of the ring or in memory of our own.
-    @exclusivity(unchecked) private var inputBase: UnsafePointer<UInt8>?
-    @exclusivity(unchecked) private var inputStart = 0
-    @exclusivity(unchecked) private var inputEnd = 0
-    @exclusivity(unchecked) private var leasedBuffer: Int32 = -1
-    @exclusivity(unchecked) private var ownedInput: UnsafeMutablePointer<UInt8>?
-    @exclusivity(unchecked) private var ownedCapacity = 0
-    @exclusivity(unchecked) private var receive = ReceiveState.off
-    @exclusivity(unchecked) private var wantsInput = true
-    @exclusivity(unchecked) private(set) var isPeerFinished = false
+    @exclusivity(unchecked) var inputBase: UnsafePointer<UInt8>?
+    @exclusivity(unchecked) var inputStart = 0
+    @exclusivity(unchecked) var inputEnd = 0
+    /// A buffer of the ring, `plaintextLease` or `noLease`.
+    @exclusivity(unchecked) var leasedBuffer = Connection.noLease
+    @exclusivity(unchecked) var ownedInput: UnsafeMutablePointer<UInt8>?
+    @exclusivity(unchecked) var ownedCapacity = 0
+    @exclusivity(unchecked) var receive = ReceiveState.off
+    @exclusivity(unchecked) var wantsInput = true
+    @exclusivity(unchecked) var isPeerFinished = false
 
     // Output: `output` gathers; `inFlight` is the kernel's until its completion.
     @exclusivity(unchecked) var output = OutputBuffer(capacity: 0)
-    @exclusivity(unchecked) private var queued: [OutputSegment] = []
-    @exclusivity(unchecked) private var queuedByteCount = 0
-    @exclusivity(unchecked) private var inFlight: OutputSegment?
-    @exclusivity(unchecked) private var inFlightByteCount = 0
-    @exclusivity(unchecked) private var lingersAfterOutput = false
-    @exclusivity(unchecked) private(set) var bytesReceived: UInt64 = 0
-    @exclusivity(unchecked) private(set) var bytesSent: UInt64 = 0
+    @exclusivity(unchecked) var queued: [OutputSegment] = []
+    @exclusivity(unchecked) var queuedByteCount = 0
+    @exclusivity(unchecked) var inFlight: OutputSegment?
+    @exclusivity(unchecked) var inFlightByteCount = 0
+    @exclusivity(unchecked) var lingersAfterOutput = false
+    @exclusivity(unchecked) var bytesReceived: UInt64 = 0
+    @exclusivity(unchecked) var bytesSent: UInt64 = 0
 
     // Deadlines, in nanoseconds; 0 means none.
-    @exclusivity(unchecked) private(set) var phaseDeadline: Int64 = 0
-    @exclusivity(unchecked) private var sendDeadline: Int64 = 0
-    @exclusivity(unchecked) private var wheelDeadline: Int64 = 0
-    @exclusivity(unchecked) private var acknowledgedAtWindowStart: Int64 = -1
+    @exclusivity(unchecked) var phaseDeadline: Int64 = 0
+    @exclusivity(unchecked) var sendDeadline: Int64 = 0
+    @exclusivity(unchecked) var wheelDeadline: Int64 = 0
+    @exclusivity(unchecked) var acknowledgedAtWindowStart: Int64 = -1
     @exclusivity(unchecked) var minSendBytesPerSecond = 0
 
-    @exclusivity(unchecked) private var operationsPending = 0
+    @exclusivity(unchecked) var lingeredByteCount = 0
+    @exclusivity(unchecked) var operationsPending = 0
     /// Boxed, since most connections are never asked and an idle one is to be small.
-    @exclusivity(unchecked) private var addresses: ConnectionAddresses?
+    @exclusivity(unchecked) var addresses: ConnectionAddresses?
     @exclusivity(unchecked) var isTouched = false
     /// Whether the driver has gathered content that is to leave with this iteration.
     @exclusivity(unchecked) var hasGatheredContent = false
@@ -102,17 +105,41 @@ final class Connection {
         bytesSent = 0
         addresses = nil
         minSendBytesPerSecond = loop.options.timeouts.minSendBytesPerSecond
-        let driver = (self.driver as? HTTP1Driver) ?? HTTP1Driver(connection: self)
-        self.driver = driver
-        driver.open()
-        armReceive()
+        if let context = listener.tls {
+            openTLS(context)
+        } else {
+            startProtocol(isHTTP2: false)
+        }
+        if state == .open { armReceive() }
     }
+
+    /// Speaks HTTP from now on.
+    func startProtocol(isHTTP2: Bool) {
+        if isHTTP2 {
+            let driver = HTTP2Driver(connection: self)
+            self.driver = driver
+            driver.open()
+        } else {
+            let driver = (self.driver as? HTTP1Driver) ?? HTTP1Driver(connection: self)
+            self.driver = driver
+            driver.open()
+        }
+    }
+
+    /// The client began with the preface of HTTP/2 (RFC 9113 §3.3).
+    func switchToHTTP2() {
+        startProtocol(isHTTP2: true)
+        driver?.inputArrived()
+    }
+
+    static let noLease: Int32 = -1
+    static let plaintextLease: Int32 = -2
 
     var isOpen: Bool { state == .open }
     var isInUse: Bool { state != .free }
-    private var timerIndex: UInt32 { slot + UInt32(EngineLoop.reservedTimers) }
+    var timerIndex: UInt32 { slot + UInt32(EngineLoop.reservedTimers) }
 
-    private func token(_ kind: TokenKind) -> Token {
+    func token(_ kind: TokenKind) -> Token {
         Token(kind: kind.rawValue, generation: generation, slot: slot)
     }
 
@@ -168,9 +195,14 @@ final class Connection {
             loop.ring.close(socket, token: token(.close))
         }
         freeOutput()
+        if tls != nil {
+            tls = nil
+            // The driver of a handshake is of no use to the next socket.
+            if driver is HandshakeDriver { driver = nil }
+        }
     }
 
-    private func freeOutput() {
+    func freeOutput() {
         let (pointer, _, capacity) = output.take()
         loop.blocks.put(pointer, capacity: capacity)
         for segment in queued { segment.release(to: loop.blocks) }
@@ -179,7 +211,7 @@ final class Connection {
     }
 
     /// The socket is gone and no operation of it is left: the slot is free again.
-    private func finishIfQuiet() {
+    func finishIfQuiet() {
         guard state == .closing, operationsPending == 0, receive == .off, inFlight == nil else { return }
         state = .free
         socket = -1
@@ -230,7 +262,7 @@ final class Connection {
         }
     }
 
-    private func receiveCompleted(_ completion: Completion) {
+    func receiveCompleted(_ completion: Completion) {
         if !completion.hasMore {
             receive = .off
         } else if receive == .parked {
@@ -253,7 +285,7 @@ final class Connection {
         }
     }
 
-    private func receiveEnded(_ completion: Completion) {
+    func receiveEnded(_ completion: Completion) {
         guard state != .closing else { return }
         if completion.result == 0 {
             isPeerFinished = true
@@ -276,348 +308,11 @@ final class Connection {
         }
     }
 
-    private func armReceive() {
+    func armReceive() {
         receive = .armed
         loop.ring.receiveMultishot(socket: socket, token: token(.receive))
     }
 
-    // MARK: Input
-
-    var inputCount: Int { inputEnd - inputStart }
-
-    /// The bytes received and not consumed.
-    ///
-    /// Valid until the next call that consumes or adds.
-    var input: UnsafeBufferPointer<UInt8> {
-        guard let inputBase else { return UnsafeBufferPointer(start: nil, count: 0) }
-        return UnsafeBufferPointer(start: inputBase + inputStart, count: inputEnd - inputStart)
-    }
-
-    func consume(_ byteCount: Int) {
-        precondition(byteCount <= inputCount, "no more can be consumed than has arrived")
-        inputStart += byteCount
-    }
-
-    /// Forgets all input, now and, with `wantsInput` false, to come.
-    func discardInput() { inputStart = inputEnd }
-
-    private func addInput(buffer id: UInt16, byteCount: Int) {
-        bytesReceived &+= UInt64(byteCount)
-        loop.counters.bytesReceived.count(UInt64(byteCount))
-        if state != .open {
-            // Lingering: what still comes is thrown away, within a bound.
-            loop.ring.returnBuffer(id)
-            lingeredByteCount += byteCount
-            if lingeredByteCount > Connection.lingeredByteCountMax { close(reset: false) }
-            return
-        }
-        let bytes = loop.ring.bufferBytes(id, count: byteCount)
-        if inputStart == inputEnd {
-            if leasedBuffer >= 0 { releaseLease() }
-            // SAFETY: the ring's buffer stays mapped, and ours until returned; releaseLease does that.
-            inputBase = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            inputStart = 0
-            inputEnd = byteCount
-            leasedBuffer = Int32(id)
-        } else {
-            moveInputToOwnMemory(spare: byteCount)
-            if let ownedInput, let source = bytes.baseAddress {
-                memcpy(ownedInput + inputEnd, source, byteCount)
-                inputEnd += byteCount
-            }
-            loop.ring.returnBuffer(id)
-        }
-        touch()
-        driver?.inputArrived()
-        if inputCount > loop.inputCountMax { pauseInput() }
-    }
-
-    /// Makes the input stand in memory of our own with room for `spare` bytes more.
-    private func moveInputToOwnMemory(spare: Int) {
-        let count = inputCount
-        if leasedBuffer < 0, inputStart > 0, count > 0, let ownedInput {
-            driver?.detachFromInput()
-            memmove(ownedInput, ownedInput + inputStart, count)
-            inputStart = 0
-            inputEnd = count
-        }
-        if ownedCapacity < count + spare {
-            // Also with a leased buffer: a head that was consumed may still stand in the memory that is freed here.
-            driver?.detachFromInput()
-            let capacity = max(4096, (count + spare) * 2)
-            let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-            if count > 0, let inputBase { memcpy(memory, inputBase + inputStart, count) }
-            ownedInput?.deallocate()
-            ownedInput = memory
-            ownedCapacity = capacity
-            if leasedBuffer < 0 {
-                inputBase = UnsafePointer(memory)
-                inputStart = 0
-                inputEnd = count
-            }
-        }
-        guard leasedBuffer >= 0, let ownedInput else { return }
-        driver?.detachFromInput()
-        if count > 0, let inputBase { memcpy(ownedInput, inputBase + inputStart, count) }
-        loop.ring.returnBuffer(UInt16(leasedBuffer))
-        leasedBuffer = -1
-        inputBase = UnsafePointer(ownedInput)
-        inputStart = 0
-        inputEnd = count
-    }
-
-    /// Gives the leased buffer back to the ring, keeping unconsumed bytes in memory of our own.
-    func releaseLease() {
-        if leasedBuffer >= 0 {
-            if inputStart < inputEnd {
-                moveInputToOwnMemory(spare: 0)
-            } else {
-                driver?.detachFromInput()
-                loop.ring.returnBuffer(UInt16(leasedBuffer))
-                leasedBuffer = -1
-                inputBase = nil
-                inputStart = 0
-                inputEnd = 0
-            }
-        } else if inputStart == inputEnd, ownedInput != nil {
-            driver?.detachFromInput()
-            ownedInput?.deallocate()
-            ownedInput = nil
-            ownedCapacity = 0
-            inputBase = nil
-            inputStart = 0
-            inputEnd = 0
-        }
-    }
-
-    /// Stops receiving, so that the kernel's window closes on the peer.
-    func pauseInput() {
-        guard wantsInput else { return }
-        wantsInput = false
-        guard receive == .armed || receive == .parked else { return }
-        if receive == .parked, loop.ring.cancelParked(token: token(.receive)) {
-            receive = .off
-            return
-        }
-        receive = .cancelling
-        loop.ring.cancel(token(.receive), token: token(.cancel))
-    }
-
-    /// Receives again after `pauseInput()`.
-    func resumeInput() {
-        guard !wantsInput, state == .open else { return }
-        wantsInput = true
-        if receive == .off, !isPeerFinished { armReceive() }
-    }
-
-    // MARK: Output
-
-    /// Bytes written by the driver that the kernel has not taken yet.
-    var unsentByteCount: Int { output.count + queuedByteCount + inFlightByteCount }
-
-    /// Puts the connection on the list of those looked at when the iteration ends.
-    @inline(__always)
-    func touch() {
-        if !isTouched {
-            isTouched = true
-            loop.touch(self)
-        }
-    }
-
-    /// Makes sure `byteCount` bytes can be appended to `output` without a move.
-    func reserveOutput(_ byteCount: Int) {
-        guard output.capacity - output.count < byteCount else { return }
-        if output.count == 0 {
-            let (old, _, oldCapacity) = output.take()
-            loop.blocks.put(old, capacity: oldCapacity)
-            let (pointer, capacity) = loop.blocks.get(atLeast: byteCount)
-            output = OutputBuffer(adopting: pointer, capacity: capacity)
-        } else {
-            output.reserve(byteCount)
-        }
-    }
-
-    /// Adds bytes kept alive by an owner, without a copy.
-    func append(_ segment: OutputSegment) {
-        queueOutput()
-        queued.append(segment)
-        queuedByteCount += segment.byteCount
-        touch()
-    }
-
-    private func queueOutput() {
-        guard output.count > 0 else { return }
-        let (pointer, count, capacity) = output.take()
-        queued.append(.block(pointer, count: count, capacity: capacity))
-        queuedByteCount += count
-    }
-
-    /// Hands output to the kernel unless it still works on what it got before.
-    ///
-    /// One send at a time: two in flight on one socket may interleave.
-    func flushOutput() {
-        guard inFlight == nil, state != .closing, state != .free, state != .lingering else { return }
-        if queued.isEmpty {
-            guard output.count > 0 else { return }
-            let (pointer, count, capacity) = output.take()
-            submit(.block(pointer, count: count, capacity: capacity))
-        } else {
-            queueOutput()
-            let segment = queued.removeFirst()
-            queuedByteCount -= segment.byteCount
-            submit(segment)
-        }
-    }
-
-    /// Sends the output at once instead of with the iteration's other work, if nothing is before it.
-    ///
-    /// - Returns: whether all of it has gone.
-    func sendOutputNow() -> Bool {
-        guard inFlight == nil, queued.isEmpty, state == .open else { return false }
-        guard output.count > 0 else { return true }
-        let sent = output.withUnsafeBytes { Socket.sendNow(socket, $0) }
-        guard sent > 0 else { return false }
-        countSent(sent)
-        output.removeFirst(sent)
-        return output.count == 0
-    }
-
-    /// Sends part of a file from the page cache, after all output has gone.
-    ///
-    /// - Returns: bytes sent, or a negative errno.
-    func sendFileNow(_ descriptor: Int32, offset: Int64, byteCount: Int) -> Int {
-        let sent = Socket.sendFile(socket, from: descriptor, offset: offset, byteCount: byteCount)
-        if sent > 0 { countSent(sent) }
-        return sent
-    }
-
-    private func countSent(_ byteCount: Int) {
-        bytesSent &+= UInt64(byteCount)
-        loop.counters.bytesSent.count(UInt64(byteCount))
-    }
-
-    private func submit(_ segment: OutputSegment) {
-        let bytes = segment.bytes
-        inFlightByteCount = bytes.count
-        inFlight = segment
-        guard let base = bytes.baseAddress else { return }
-        loop.ring.send(
-            socket: socket,
-            pointer: base,
-            count: bytes.count,
-            more: !queued.isEmpty,
-            token: token(.send)
-        )
-        if minSendBytesPerSecond > 0, sendDeadline == 0 {
-            sendDeadline = loop.ring.now.nanoseconds &+ Connection.rateWindow
-            acknowledgedAtWindowStart = -1
-            schedule(sendDeadline)
-        }
-    }
-
-    private func sendCompleted(_ completion: Completion) {
-        guard let segment = inFlight else { return }
-        let expected = inFlightByteCount
-        inFlight = nil
-        inFlightByteCount = 0
-        segment.release(to: loop.blocks)
-        if completion.result > 0 { countSent(Int(completion.result)) }
-        guard state != .closing else {
-            finishIfQuiet()
-            return
-        }
-        guard Int(completion.result) == expected else {
-            // MSG_WAITALL: less than everything means that the connection has failed.
-            close(reset: true)
-            return
-        }
-        if !queued.isEmpty || output.count > 0 {
-            flushOutput()
-            if unsentByteCount <= loop.options.limits.maxResponseBufferSize / 2 { driver?.outputDrained() }
-        } else {
-            sendDeadline = 0
-            if state == .closingAfterOutput { outputIsOut() } else { driver?.outputDrained() }
-        }
-    }
-
-    private func outputIsOut() {
-        guard lingersAfterOutput, !isPeerFinished else {
-            close(reset: false)
-            return
-        }
-        state = .lingering
-        driver?.connectionClosing()
-        shutdown(socket, Int32(SHUT_WR))
-        lingeredByteCount = 0
-        if receive == .off { armReceive() }
-        setPhaseDeadline(loop.ring.now.nanoseconds &+ Connection.lingerTime)
-    }
-
-    @exclusivity(unchecked) private var lingeredByteCount = 0
-    private static let lingeredByteCountMax = 16 << 20
-    private static let lingerTime: Int64 = 5_000_000_000
-    static let rateWindow: Int64 = 5_000_000_000
-
-    // MARK: Deadlines
-
-    /// Sets the one deadline of the driver's phase; 0 clears it.
-    ///
-    /// A store unless it is earlier than before.
-    @inline(__always)
-    func setPhaseDeadline(_ at: Int64) {
-        // Negative: the sum of now and a time-out without end.
-        let at = at < 0 ? .max : at
-        phaseDeadline = at
-        if at != 0 { schedule(at) }
-    }
-
-    @inline(__always)
-    private func schedule(_ at: Int64) {
-        guard wheelDeadline == 0 || at < wheelDeadline else { return }
-        wheelDeadline = at
-        loop.ring.timers.schedule(timerIndex, at: MonotonicTime(nanoseconds: at))
-    }
-
-    /// The wheel's entry came due; deadlines moved later meanwhile are scheduled again.
-    func timerExpired() {
-        wheelDeadline = 0
-        let now = loop.ring.now.nanoseconds
-        if sendDeadline != 0, sendDeadline <= now { checkSendRate(now) }
-        if phaseDeadline != 0, phaseDeadline <= now {
-            phaseDeadline = 0
-            if state == .lingering {
-                close(reset: false)
-            } else if state == .open {
-                driver?.deadlineReached()
-            }
-        }
-        guard state != .closing, state != .free else { return }
-        if phaseDeadline != 0 { schedule(phaseDeadline) }
-        if sendDeadline != 0 { schedule(sendDeadline) }
-    }
-
-    /// Whether the peer took enough of what is being sent in the last window.
-    private func checkSendRate(_ now: Int64) {
-        guard inFlight != nil, minSendBytesPerSecond > 0 else {
-            sendDeadline = 0
-            return
-        }
-        guard let acknowledged = SocketProgress.acknowledgedByteCount(socket) else {
-            sendDeadline = 0
-            return
-        }
-        let seconds = Connection.rateWindow / 1_000_000_000
-        if acknowledgedAtWindowStart >= 0,
-            (acknowledged - acknowledgedAtWindowStart) / seconds < Int64(minSendBytesPerSecond)
-        {
-            loop.counters.timeouts.count()
-            loop.logConnectionError(self, .minimumSendRate)
-            close(reset: true)
-            return
-        }
-        acknowledgedAtWindowStart = acknowledged
-        sendDeadline = now &+ Connection.rateWindow
-    }
 }
 
 /// Kinds of operations in the tokens of an engine's ring.

@@ -34,6 +34,19 @@ enum OutputSegment {
         }
     }
 
+    /// The first bytes and, where it is longer and can be parted without a copy, the rest.
+    func split(at byteCount: Int) -> (OutputSegment, OutputSegment?) {
+        switch self {
+        case .array(let array, let range) where range.count > byteCount:
+            let middle = range.lowerBound + byteCount
+            return (.array(array, range.lowerBound..<middle), .array(array, middle..<range.upperBound))
+        case .cached(let entry, let range) where range.count > byteCount:
+            let middle = range.lowerBound + byteCount
+            return (.cached(entry, range.lowerBound..<middle), .cached(entry, middle..<range.upperBound))
+        default: return (self, nil)
+        }
+    }
+
     func release(to pool: BlockPool) {
         if case .block(let pointer, _, let capacity) = self { pool.put(pointer, capacity: capacity) }
     }

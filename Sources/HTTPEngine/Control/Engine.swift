@@ -15,6 +15,8 @@ public final class Engine: Sendable {
     public let options: EngineOptions
     let cache: ResponseCacheStore
     let connectionPlaces: ConnectionPlaces
+    /// Threads for signatures that would hold up a loop.
+    let offloads = OffloadThreads(threadCountMax: Processors.usable.count)
     private let log: LogHub?
     private let eventHandler: @Sendable (EngineEvent) -> Void
     private let control: Mutex<Control>
@@ -145,9 +147,8 @@ public final class Engine: Sendable {
             return control.loops
         }
         guard !loops.isEmpty else { return }
-        drained.expect(loops.count)
         for handle in loops { handle.ring.post { handle.loop.drain() } }
-        await drained.wait(atMost: deadline)
+        await drained.wait(for: loops.count, atMost: deadline)
         for handle in loops { handle.ring.stop() }
         await withCheckedContinuation { continuation in
             // Joining blocks, so it has a thread of its own.
@@ -162,6 +163,7 @@ public final class Engine: Sendable {
             $0.endpoints = []
         }
         pokeTargets.set([])
+        offloads.end()
         log?.stop()
     }
 

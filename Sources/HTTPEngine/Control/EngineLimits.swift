@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HTTP2
+public import HTTPSecure
+import HTTPWire
+
 /// Caps of the engine: on connections, on messages and on what is held in memory for a peer.
 ///
 /// Names and defaults are Kestrel's `KestrelServerLimits` and HttpSys's options unless the comment says
@@ -76,6 +80,10 @@ public struct TimeoutManager: Sendable {
     ///
     /// Default 30 s (Kestrel's; HTTP.sys has 120 s).
     public var headerWait: Duration
+    /// A TLS handshake must be done after so long from the connection's start: reset.
+    ///
+    /// Default 10 s (Kestrel's).
+    public var tlsHandshake: Duration
     /// A client that takes a response slower than this, over at least 5 s, is cut off.
     ///
     /// 0: off. Default 150.
@@ -92,6 +100,7 @@ public struct TimeoutManager: Sendable {
         requestQueue = .seconds(120)
         idleConnection = .seconds(120)
         headerWait = .seconds(30)
+        tlsHandshake = .seconds(10)
         minSendBytesPerSecond = 150
         minRequestBodyBytesPerSecond = 150
     }
@@ -131,6 +140,10 @@ public struct EngineOptions: Sendable {
     public var responseCaching = true
     /// Bytes the response cache may hold.
     public var cacheByteBudget = 64 << 20
+    /// Certificates for listeners of scheme `https`; without them such a listener can't be opened.
+    public var tls: TLSServerContext?
+    /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
+    public var http2: HTTP2Limits? = HTTP2Limits()
     /// Where the error log goes; `nil` writes none.
     public var errorLog: LogSink?
     /// Where the access log goes; `nil` writes none.
@@ -140,4 +153,19 @@ public struct EngineOptions: Sendable {
 
     /// Makes options with the defaults.
     public init() {}
+}
+
+extension EngineOptions {
+    /// The limits of HTTP/2 sessions, with the engine's own where they say the same thing.
+    var http2Limits: HTTP2Limits {
+        var limits = http2 ?? HTTP2Limits()
+        limits.head = HeadLimits(
+            headBytesMax: self.limits.maxRequestHeadBytes,
+            targetBytesMax: self.limits.maxRequestTargetBytes,
+            fieldCountMax: self.limits.maxRequestHeaderCount,
+            fieldBytesMax: self.limits.maxRequestHeadBytes
+        )
+        limits.headTimeout = timeouts.headerWait
+        return limits
+    }
 }

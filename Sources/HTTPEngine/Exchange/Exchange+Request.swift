@@ -251,7 +251,10 @@ extension Exchange: HTTPRequestInfoFeature {
 extension Exchange: FeatureDefaults {
     /// The engine's features: the exchange itself, but for those the message rules out.
     public func defaultFeature(_ type: Any.Type) -> Any? {
-        if type == (any TLSConnectionFeature).self || type == (any HTTPResetFeature).self { return nil }
+        if type == (any TLSConnectionFeature).self { return isSecure ? self : nil }
+        if type == (any HTTPResetFeature).self { return head.version >= .http2 ? self : nil }
+        if type == (any HTTPExtendedConnectFeature).self { return connectProtocolRange.isEmpty ? nil : self }
+        if type == (any HTTPUpgradeFeature).self { return head.version >= .http2 ? nil : self }
         if type == (any HTTPResponseTrailersFeature).self, head.version == .http10 { return nil }
         return self
     }

@@ -7,7 +7,7 @@ import IORing
 extension Exchange: HTTPUpgradeFeature {
     /// Whether the connection can be handed over (RFC 9110 §7.8).
     public var isUpgradableRequest: Bool {
-        head.version != .http10 && head.hasUpgrade && !head.hasContent && duplex == nil
+        head.version == .http11 && head.hasUpgrade && !head.hasContent && duplex == nil
     }
 
     /// Sends 101 and hands over the connection.
@@ -29,6 +29,42 @@ extension Exchange: HTTPUpgradeFeature {
         let stream = driver.upgrade(self)
         duplex = stream
         return stream
+    }
+}
+
+extension Exchange: HTTPExtendedConnectFeature {
+    /// The value of `:protocol`.
+    public var connectProtocol: String? { connectProtocolRange.isEmpty ? nil : text(connectProtocolRange) }
+
+    /// Sends 200 and hands over the stream.
+    public func accept() async throws -> any HTTPDuplexStream {
+        guard loop.ring.isCurrent else {
+            return try await onLoop { UpgradedStreamBox(stream: try $0.acceptNow()) }.stream
+        }
+        return try acceptNow()
+    }
+
+    private func acceptNow() throws -> any UpgradedStream {
+        guard connectProtocol != nil, duplex == nil else { throw HTTPResponseError(.notUpgradable) }
+        guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
+        status = 200
+        try startNow()
+        isUpgrading = true
+        commit(isWhole: false)
+        let stream = driver.upgrade(self)
+        duplex = stream
+        return stream
+    }
+}
+
+extension Exchange: HTTPResetFeature {
+    /// Resets the stream with a protocol error code.
+    public func reset(errorCode: Int) {
+        guard loop.ring.isCurrent else {
+            postToLoop { $0.reset(errorCode: errorCode) }
+            return
+        }
+        driver?.reset(self, errorCode: UInt32(truncatingIfNeeded: errorCode))
     }
 }
 

@@ -75,6 +75,13 @@ public final class Exchange {
     @exclusivity(unchecked) var overrides: RequestOverrides?
     /// The connection's addresses, kept here for a handler on another thread, which must not ask the connection.
     @exclusivity(unchecked) var addresses: ConnectionAddresses?
+    @exclusivity(unchecked) var tlsFacts: TLSFacts?
+    /// Whether the connection is encrypted.
+    @exclusivity(unchecked) var isSecure = false
+    /// The `:protocol` of an extended CONNECT.
+    @exclusivity(unchecked) var connectProtocolRange = ByteRange.empty
+    /// Whether the head that is being written hands the stream over.
+    @exclusivity(unchecked) var isUpgrading = false
 
     // The request's content.
     @exclusivity(unchecked) var contentFraming = ContentFraming.none
@@ -161,6 +168,7 @@ public final class Exchange {
         swap(&head, &loop.scratchHead)
         isHeldByDriver = true
         stage = .waiting
+        isSecure = connection.tls != nil
         connectionNumber = connection.number
         connectionStartedAt = connection.acceptedAt
         headEndedAt = loop.ring.now.nanoseconds
@@ -292,6 +300,9 @@ public final class Exchange {
         }
         if overrides != nil { overrides = nil }
         if addresses != nil { addresses = nil }
+        if tlsFacts != nil { tlsFacts = nil }
+        connectProtocolRange = .empty
+        isUpgrading = false
         queuedAt = 0
         contentFraming = .none
         contentRemaining = 0

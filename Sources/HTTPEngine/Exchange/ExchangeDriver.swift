@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPFeatures
+import HTTPSecure
 import HTTPWire
 import IORing
 
@@ -18,6 +19,9 @@ protocol ExchangeDriver: AnyObject {
 
     /// Both ends of the connection, where there is one.
     var addresses: ConnectionAddresses? { get }
+
+    /// The connection's TLS, where it has one.
+    var tlsEngine: TLSEngine? { get }
 
     // MARK: Queue
 
@@ -81,6 +85,9 @@ protocol ExchangeDriver: AnyObject {
 
     /// Ends the exchange so that the client sees a failure: part of a response is out that will not be whole.
     func abort(_ exchange: Exchange)
+
+    /// Ends a stream with an error code of its protocol; without effect where there are none.
+    func reset(_ exchange: Exchange, errorCode: UInt32)
 
     /// Hands the two directions to the application; the head has been written.
     func upgrade(_ exchange: Exchange) -> any UpgradedStream

@@ -86,6 +86,7 @@ final class WorkerPool {
     private func startConcurrently(_ exchange: Exchange, _ consumer: any RequestConsumer) {
         exchange.detachFromInput()
         exchange.addresses = exchange.driver?.addresses
+        if exchange.isSecure { exchange.keepTLSFacts() }
         // SAFETY: the exchange is the handler's until it is handed back to the loop below; what the loop and
         // the handler both use hops to the loop first.
         nonisolated(unsafe) let exchange = exchange

@@ -61,25 +61,8 @@ extension HTTP1Driver {
         _ target: RouteTarget,
         _ blockers: CacheRequestBlockers
     ) -> Bool {
-        guard !loop.reader.isEmpty else { return false }
-        assignCacheKey(loop.scratchHead, headBytes)
-        let now = loop.ring.now.nanoseconds
-        // SAFETY: the head's bytes stay where they are during this call.
-        let bytes = Span(_unsafeElements: headBytes)
-        var accepted = ContentCodings(.identity)
-        if let field = loop.scratchHead.value(of: .acceptEncoding) {
-            accepted = ContentCodings(acceptEncoding: bytes.extracting(field.range))
-        }
-        guard let entry = loop.reader.lookup(loop.cacheKey, accepting: accepted, now: now) else {
-            return false
-        }
+        guard let (entry, disposition) = loop.findInCache(headBytes, connection) else { return false }
         let head = loop.scratchHead
-        let disposition = CacheRules.disposition(
-            of: entry,
-            head: head,
-            bytes: bytes,
-            wallClock: loop.ring.wallClockSeconds
-        )
         let keeps = head.keepAlive && !entry.closesConnection && !loop.isDraining
         loop.counters.cacheHits.count()
         send(entry, disposition, keeps: keeps, isHTTP10: head.version == .http10)
@@ -94,13 +77,14 @@ extension HTTP1Driver {
             )
         }
         if disposition == .full, keeps, head.version != .http10, mayMemoize {
+            // SAFETY: the head's bytes stay where they are during this call.
             loop.memo.insert(
-                head: bytes,
+                head: Span(_unsafeElements: headBytes),
                 endpoint: connection.listener.endpoint.id,
                 entry: entry,
                 version: loop.reader.version,
                 keepAlive: true,
-                now: now
+                now: loop.ring.now.nanoseconds
             )
         }
         connection.consume(headBytes.count)
@@ -151,97 +135,5 @@ extension HTTP1Driver {
             connection.output.append("Connection: keep-alive\r\n" as StaticString)
         }
         connection.output.append("\r\n" as StaticString)
-    }
-
-    private func assignCacheKey(_ head: RequestHead, _ headBytes: UnsafeBufferPointer<UInt8>) {
-        let endpoint = connection.listener.endpoint
-        let start = Int(head.path.start)
-        let end = head.hasQuery ? head.query.end : head.path.end
-        let target =
-            head.path.isEmpty && !head.hasQuery
-            ? headBytes[0..<0]
-            : headBytes[(head.path.isEmpty ? end - Int(head.query.count) - 1 : start)..<end]
-        var address = connection.listener.cacheAddress
-        if address.isEmpty, loop.routes.snapshot.hasAddressBoundPrefixes {
-            address = Array(connection.localAddress.host.utf8)
-        }
-        // SAFETY: the head's bytes stay where they are during this call.
-        _ = loop.cacheKey.assign(
-            isSecure: endpoint.scheme == .https,
-            port: endpoint.port,
-            localAddress: address.span,
-            host: Span(_unsafeElements: UnsafeBufferPointer(rebasing: headBytes[head.host.range])),
-            target: Span(_unsafeElements: UnsafeBufferPointer(rebasing: target))
-        )
-    }
-
-    /// Stores a response that is about to leave whole, if the rules let it.
-    func storeInCache(_ exchange: Exchange) {
-        guard loop.options.responseCaching, exchange.cacheBlockers.mayStore, exchange.policy != .disabled,
-            let target = exchange.target
-        else { return }
-        let policy = CachePolicy(exchange.policy)
-        let candidate = CacheCandidate(
-            status: exchange.status,
-            bodyByteCount: exchange.body.count + (exchange.wholeBody?.count ?? 0),
-            isSingleSend: true,
-            hasTrailers: exchange.trailerFields != nil,
-            policy: policy
-        )
-        let wallClock = loop.ring.wallClockSeconds
-        let store = loop.reader.store
-        guard
-            let lifetime = try? CacheRules.lifetime(
-                request: exchange.cacheBlockers,
-                response: candidate,
-                fields: exchange.responseFields,
-                limits: store.limits,
-                wallClock: wallClock
-            )
-        else { return }
-        var fields = exchange.responseFields
-        if let server = loop.options.serverHeader, !fields.contains(id: .server) {
-            try? fields.append(id: .server, value: server)
-        }
-        assignCacheKey(exchange.head, exchange.headBytes)
-        let now = loop.ring.now.nanoseconds
-        if exchange.body.count > 0, let first = exchange.wholeBody {
-            // Written in two parts, the first kept by reference: rare, and worth one copy.
-            let rest = exchange.body.toArray()
-            exchange.body.removeAll()
-            exchange.wholeBody = first + rest
-        }
-        func makeEntry(_ body: Span<UInt8>) -> CacheEntry {
-            CacheEntry(
-                key: loop.cacheKey,
-                owner: CacheOwner(queueID: exchange.queue?.id ?? 0, urlGroupID: target.group.id),
-                status: exchange.status,
-                reason: exchange.reason,
-                fields: fields,
-                body: body,
-                policy: policy,
-                lifetime: lifetime,
-                now: now,
-                wallClock: wallClock
-            )
-        }
-        let entry: CacheEntry
-        if let whole = exchange.wholeBody {
-            entry = makeEntry(whole.span)
-        } else {
-            entry = exchange.body.withSpan { makeEntry($0) }
-        }
-        store.insert(entry, asOf: exchange.cacheGeneration, now: now)
-    }
-}
-
-extension CachePolicy {
-    init(_ policy: HTTPResponseCachePolicy) {
-        switch policy {
-        case .automatic: self = .automatic
-        case .disabled: self = .disabled
-        case .userInvalidates: self = .userInvalidates
-        case .timeToLive(let duration): self = .timeToLive(duration)
-        }
     }
 }

@@ -21,7 +21,7 @@ extension HTTP1Driver {
         connection.touch()
         let present = exchange.responseFields.mayContain
         if isWhole, exchange.policy != .automatic || present.contains(.cacheControl) {
-            storeInCache(exchange)
+            loop.storeInCache(exchange, connection)
         }
     }
 

@@ -2,6 +2,7 @@
 
 import Glibc
 import HTTPFeatures
+import HTTPSecure
 import HTTPWire
 import IORing
 import ResponseCache
@@ -208,6 +209,10 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
                 headStartedAt = loop.ring.now.nanoseconds
                 if !isFirstHead { connection.setPhaseDeadline(headStartedAt &+ loop.headerWait) }
             }
+            return false
+        case .refused(.http2PrefaceNotSupported, _)
+        where requestCount == 0 && loop.options.http2 != nil && connection.tls == nil:
+            connection.switchToHTTP2()
             return false
         case .refused(let refusal, _):
             refuse(refusal)
@@ -438,9 +443,13 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
 
     var addresses: ConnectionAddresses? { connection.knownAddresses }
 
+    var tlsEngine: TLSEngine? { connection.tlsEngine }
+
     func reject(_ exchange: Exchange, _ refusal: Refusal) { reject(refusal) }
 
     func abort(_ exchange: Exchange) { connection.close(reset: true) }
+
+    func reset(_ exchange: Exchange, errorCode: UInt32) { connection.close(reset: true) }
 
     // MARK: Refusals
 

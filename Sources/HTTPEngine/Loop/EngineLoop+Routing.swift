@@ -10,6 +10,7 @@ extension EngineLoop {
     /// - Parameters:
     ///   - headBytes: the bytes that head's ranges refer to.
     ///   - connection: where it came in.
+    /// - Returns: the registration, or why there is none.
     func findRoute(_ headBytes: UnsafeBufferPointer<UInt8>, _ connection: Connection) -> RouteResult {
         let path = scratchHead.path
         let listener = connection.listener

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import HTTP2
 import HTTPFeatures
 import HTTPWire
 import IORing
@@ -23,9 +24,14 @@ final class EngineLoop: LoopDelegate {
     let headLimits: HeadLimits
     let counters: LoopCounters
     let blocks = BlockPool()
+    let plaintext = PlaintextMemory()
+    let http2Workspace: HTTP2Workspace
+    /// The value of `Server`, where it is the default.
+    let serverLiteral: StaticString?
     let log: LogRing?
     let headerWait: Int64
     let idleTimeout: Int64
+    let handshakeTimeout: Int64
     /// Bytes of input held for a connection; over it receiving pauses.
     ///
     /// A head must fit.
@@ -68,6 +74,7 @@ final class EngineLoop: LoopDelegate {
         self.log = log
         headerWait = engine.options.timeouts.headerWait.saturatedNanoseconds
         idleTimeout = engine.options.timeouts.idleConnection.saturatedNanoseconds
+        handshakeTimeout = engine.options.timeouts.tlsHandshake.saturatedNanoseconds
         let limits = engine.options.limits
         inputCountMax = max(limits.maxRequestBufferSize, limits.maxRequestHeadBytes)
         headLimits = HeadLimits(
@@ -76,6 +83,8 @@ final class EngineLoop: LoopDelegate {
             fieldCountMax: limits.maxRequestHeaderCount,
             fieldBytesMax: limits.maxRequestHeadBytes
         )
+        serverLiteral = engine.options.serverHeader == "HTTPRing" ? "HTTPRing" : nil
+        http2Workspace = HTTP2Workspace(limits: engine.options.http2Limits)
         reader = ResponseCacheReader(store: engine.cache)
         memo = HeadMemo(store: engine.cache)
         responseLines = CommonResponseLines(server: engine.options.serverHeader)
@@ -142,6 +151,7 @@ final class EngineLoop: LoopDelegate {
             }
             touchedSpare.removeAll(keepingCapacity: true)
         }
+        plaintext.removeAll()
         workers.wakeIfNeeded()
     }
 
@@ -177,7 +187,12 @@ final class EngineLoop: LoopDelegate {
 
     /// Accepts connections on a socket from now on.
     func listen(_ endpoint: ListenerEndpoint, listener: Listener) {
-        let listener = LoopListener(endpoint: endpoint, listener: listener, index: UInt32(listeners.count))
+        let listener = LoopListener(
+            endpoint: endpoint,
+            listener: listener,
+            index: UInt32(listeners.count),
+            tls: endpoint.scheme == .https ? options.tls : nil
+        )
         listeners.append(listener)
         accept(listener)
     }

@@ -18,6 +18,11 @@ final class LoopCounters: Sendable {
     let bytesSent = Atomic<UInt64>(0)
     let acceptPauses = Atomic<UInt64>(0)
     let timeouts = Atomic<UInt64>(0)
+    let tlsHandshakes = Atomic<UInt64>(0)
+    let tlsResumptions = Atomic<UInt64>(0)
+    let tlsHandshakeFailures = Atomic<UInt64>(0)
+    let http2Connections = Atomic<UInt64>(0)
+    let http2Streams = Atomic<UInt64>(0)
 }
 
 extension Atomic where Value == UInt64 {
@@ -54,6 +59,16 @@ public struct EngineStatistics: Sendable {
     public var acceptPauses: UInt64 = 0
     /// Connections or requests ended by a time-out or a minimum rate.
     public var timeouts: UInt64 = 0
+    /// TLS handshakes that were completed, resumptions included.
+    public var tlsHandshakes: UInt64 = 0
+    /// TLS handshakes that resumed a session.
+    public var tlsResumptions: UInt64 = 0
+    /// TLS handshakes that failed.
+    public var tlsHandshakeFailures: UInt64 = 0
+    /// Connections that spoke HTTP/2.
+    public var http2Connections: UInt64 = 0
+    /// Streams of HTTP/2 that carried a request.
+    public var http2Streams: UInt64 = 0
     /// Log records dropped because a ring was full.
     public var logRecordsDropped: UInt64 = 0
 
@@ -78,5 +93,10 @@ public struct EngineStatistics: Sendable {
         bytesSent += read(counters.bytesSent)
         acceptPauses += read(counters.acceptPauses)
         timeouts += read(counters.timeouts)
+        tlsHandshakes += read(counters.tlsHandshakes)
+        tlsResumptions += read(counters.tlsResumptions)
+        tlsHandshakeFailures += read(counters.tlsHandshakeFailures)
+        http2Connections += read(counters.http2Connections)
+        http2Streams += read(counters.http2Streams)
     }
 }

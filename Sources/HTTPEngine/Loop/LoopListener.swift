@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPSecure
 import IORing
 import URLPrefixes
 
@@ -37,6 +38,8 @@ final class LoopListener {
     private var listener: Listener?
     let index: UInt32
     let cacheAddress: [UInt8]
+    /// The certificates of connections accepted here; `nil` for cleartext.
+    let tls: TLSServerContext?
     var state = State.off
     /// A connection that was accepted over the limit and waits for a place; -1 when there is none.
     var parkedSocket: Int32 = -1
@@ -49,7 +52,8 @@ final class LoopListener {
     /// Closes the descriptor; no accept may be left on it.
     func closeSocket() { listener = nil }
 
-    init(endpoint: ListenerEndpoint, listener: Listener, index: UInt32) {
+    init(endpoint: ListenerEndpoint, listener: Listener, index: UInt32, tls: TLSServerContext?) {
+        self.tls = tls
         self.endpoint = endpoint
         self.listener = listener
         cacheAddress = endpoint.cacheAddress

@@ -93,7 +93,10 @@ extension EngineSuites {
     struct Refusals {
         @Test("A malformed head gets its status from the table, and nothing behind it is answered")
         func heads() async throws {
-            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
+            var settings = TestSettings()
+            // Else its preface is no reason to refuse anything.
+            settings.options.http2 = nil
+            try await TestEngine.run(settings, handler: Handlers.describe) { (server) async throws in
                 for item in RefusedMessage.heads {
                     let requests = server.statistics.requestsInProgress
                     let client = try server.client()
@@ -113,7 +116,10 @@ extension EngineSuites {
 
         @Test("A malformed head is refused wherever it is cut")
         func cutHeads() async throws {
-            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
+            var settings = TestSettings()
+            // Else its preface is no reason to refuse anything.
+            settings.options.http2 = nil
+            try await TestEngine.run(settings, handler: Handlers.describe) { (server) async throws in
                 for item in RefusedMessage.heads {
                     let client = try server.client()
                     var statusLine: ClientResponse?

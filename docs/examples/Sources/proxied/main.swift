@@ -43,6 +43,7 @@ let application = HandlerApplication(
         try await echoUpgraded(context)
     case "/page":
         context.response.headers[.eTag] = "\"page-1\""
+        context.response.headers[.cacheControl] = "public, max-age=60"
         let text = String(repeating: "<p>All work and no play makes Jack a dull boy.</p>\n", count: 100)
         try await context.response.respond(type: "text/html", text)
     default:

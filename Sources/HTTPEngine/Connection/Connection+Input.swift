@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import IORing
+
+extension Connection {
+    var inputCount: Int { inputEnd - inputStart }
+
+    /// The bytes received and not consumed.
+    ///
+    /// Valid until the next call that consumes or adds.
+    var input: UnsafeBufferPointer<UInt8> {
+        guard let inputBase else { return UnsafeBufferPointer(start: nil, count: 0) }
+        return UnsafeBufferPointer(start: inputBase + inputStart, count: inputEnd - inputStart)
+    }
+
+    func consume(_ byteCount: Int) {
+        precondition(byteCount <= inputCount, "no more can be consumed than has arrived")
+        inputStart += byteCount
+    }
+
+    /// Forgets all input, now and, with `wantsInput` false, to come.
+    func discardInput() { inputStart = inputEnd }
+
+    func addInput(buffer id: UInt16, byteCount: Int) {
+        bytesReceived &+= UInt64(byteCount)
+        loop.counters.bytesReceived.count(UInt64(byteCount))
+        if state != .open {
+            // Lingering: what still comes is thrown away, within a bound.
+            loop.ring.returnBuffer(id)
+            lingeredByteCount += byteCount
+            if lingeredByteCount > Connection.lingeredByteCountMax { close(reset: false) }
+            return
+        }
+        let bytes = loop.ring.bufferBytes(id, count: byteCount)
+        if let tls {
+            decrypt(UnsafeRawBufferPointer(bytes), tls)
+            loop.ring.returnBuffer(id)
+            return
+        }
+        if inputStart == inputEnd {
+            if leasedBuffer != Connection.noLease { releaseLease() }
+            // SAFETY: the ring's buffer stays mapped, and ours until returned; releaseLease does that.
+            inputBase = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            inputStart = 0
+            inputEnd = byteCount
+            leasedBuffer = Int32(id)
+        } else {
+            moveInputToOwnMemory(spare: byteCount)
+            if let ownedInput, let source = bytes.baseAddress {
+                memcpy(ownedInput + inputEnd, source, byteCount)
+                inputEnd += byteCount
+            }
+            loop.ring.returnBuffer(id)
+        }
+        touch()
+        driver?.inputArrived()
+        if inputCount > loop.inputCountMax { pauseInput() }
+    }
+
+    /// Makes the input stand in memory of our own with room for `spare` bytes more.
+    func moveInputToOwnMemory(spare: Int) {
+        let count = inputCount
+        if leasedBuffer == Connection.noLease, inputStart > 0, count > 0, let ownedInput {
+            driver?.detachFromInput()
+            memmove(ownedInput, ownedInput + inputStart, count)
+            inputStart = 0
+            inputEnd = count
+        }
+        if ownedCapacity < count + spare {
+            // Also with a leased buffer: a head that was consumed may still stand in the memory that is freed here.
+            driver?.detachFromInput()
+            let capacity = max(4096, (count + spare) * 2)
+            let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+            if count > 0, let inputBase { memcpy(memory, inputBase + inputStart, count) }
+            ownedInput?.deallocate()
+            ownedInput = memory
+            ownedCapacity = capacity
+            if leasedBuffer == Connection.noLease {
+                inputBase = UnsafePointer(memory)
+                inputStart = 0
+                inputEnd = count
+            }
+        }
+        guard leasedBuffer != Connection.noLease, let ownedInput else { return }
+        driver?.detachFromInput()
+        if count > 0, let inputBase { memcpy(ownedInput, inputBase + inputStart, count) }
+        endLease()
+        inputBase = UnsafePointer(ownedInput)
+        inputStart = 0
+        inputEnd = count
+    }
+
+    /// Gives the leased buffer back to the ring, keeping unconsumed bytes in memory of our own.
+    func releaseLease() {
+        if leasedBuffer != Connection.noLease {
+            if inputStart < inputEnd {
+                moveInputToOwnMemory(spare: 0)
+            } else {
+                driver?.detachFromInput()
+                endLease()
+                inputBase = nil
+                inputStart = 0
+                inputEnd = 0
+            }
+        } else if inputStart == inputEnd, ownedInput != nil {
+            driver?.detachFromInput()
+            ownedInput?.deallocate()
+            ownedInput = nil
+            ownedCapacity = 0
+            inputBase = nil
+            inputStart = 0
+            inputEnd = 0
+        }
+    }
+
+    @inline(__always)
+    private func endLease() {
+        if leasedBuffer >= 0 { loop.ring.returnBuffer(UInt16(leasedBuffer)) }
+        leasedBuffer = Connection.noLease
+    }
+
+    /// Room for `byteCount` bytes behind the input, in memory of our own.
+    func ownInputRoom(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        moveInputToOwnMemory(spare: byteCount)
+        return UnsafeMutableRawBufferPointer(start: ownedInput.map { $0 + inputEnd }, count: byteCount)
+    }
+
+    /// Stops receiving, so that the kernel's window closes on the peer.
+    func pauseInput() {
+        guard wantsInput else { return }
+        wantsInput = false
+        guard receive == .armed || receive == .parked else { return }
+        if receive == .parked, loop.ring.cancelParked(token: token(.receive)) {
+            receive = .off
+            return
+        }
+        receive = .cancelling
+        loop.ring.cancel(token(.receive), token: token(.cancel))
+    }
+
+    /// Receives again after `pauseInput()`.
+    func resumeInput() {
+        guard !wantsInput, state == .open else { return }
+        wantsInput = true
+        if receive == .off, !isPeerFinished { armReceive() }
+    }
+}

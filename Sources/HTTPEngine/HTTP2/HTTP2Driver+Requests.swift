@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP2
+import HTTPFeatures
+import HTTPWire
+import IORing
+import ResponseCache
+import URLPrefixes
+
+/// Requests of HTTP/2 on their way in: the same path as HTTP/1's, from the head on.
+extension HTTP2Driver: HTTP2SessionDelegate {
+    func headReceived(_ handle: HTTP2Stream, _ head: borrowing AssembledHead, endsStream: Bool) {
+        let stream = makeStream(handle)
+        stream.hasContentEnded = endsStream
+        loop.counters.requests.count()
+        head.bytes.withUnsafeBytes { bytes in
+            loop.scratchHead = head.head
+            admit(stream, bytes.assumingMemoryBound(to: UInt8.self), protocolName: head.connectProtocol)
+        }
+    }
+
+    func headRefused(_ handle: HTTP2Stream, _ head: borrowing AssembledHead, _ refusal: Refusal) {
+        let stream = makeStream(handle)
+        loop.counters.requests.count()
+        loop.scratchHead = head.head
+        refuse(stream, refusal)
+    }
+
+    func contentReceived(_ handle: HTTP2Stream, _ content: UnsafeRawBufferPointer) {
+        guard let stream = stream(of: handle), let exchange = stream.exchange, !exchange.isHandlerDone else {
+            // Nobody will read it; the window it took is given back at once.
+            session?.consumed(handle, byteCount: content.count)
+            return
+        }
+        stream.addContent(content)
+        contentChanged(stream, exchange)
+    }
+
+    func trailersReceived(_ handle: HTTP2Stream, _ trailers: FieldSection) {
+        stream(of: handle)?.exchange?.requestTrailerFields = trailers
+    }
+
+    func streamEnded(_ handle: HTTP2Stream) {
+        guard let stream = stream(of: handle) else { return }
+        stream.hasContentEnded = true
+        guard let exchange = stream.exchange else { return }
+        if stream.contentCount == 0 { exchange.isContentAtEnd = true }
+        contentChanged(stream, exchange)
+    }
+
+    private func contentChanged(_ stream: HTTP2StreamDriver, _ exchange: Exchange) {
+        exchange.contentWaiter?.resume()
+        stream.tunnel?.inputArrived()
+    }
+
+    func streamClosed(_ handle: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        guard let stream = stream(of: handle) else { return }
+        handle.context = nil
+        close(stream)
+    }
+
+    func readContent(
+        _ handle: HTTP2Stream,
+        into output: inout OutputBuffer,
+        byteCountMax: Int
+    ) -> HTTP2ContentRead {
+        guard let stream = stream(of: handle) else { return .failed }
+        stream.readOutput(into: &output, byteCountMax: byteCountMax, loop.blocks)
+        relieve(stream)
+        guard stream.unsentByteCount == 0, stream.isOutputEnded else { return .more }
+        stream.isOutputSent = true
+        if let trailers = stream.trailers { session?.submitTrailers(handle, trailers) }
+        return .last
+    }
+
+    private func stream(of handle: HTTP2Stream) -> HTTP2StreamDriver? {
+        guard let context = handle.context else { return nil }
+        // SAFETY: `streams` holds what a context points to until `streamClosed`.
+        return Unmanaged<HTTP2StreamDriver>.fromOpaque(context).takeUnretainedValue()
+    }
+
+    // MARK: Admission
+
+    /// Routes the request in the loop's scratch head, answers it from the cache or gives it to its queue.
+    private func admit(
+        _ stream: HTTP2StreamDriver,
+        _ headBytes: UnsafeBufferPointer<UInt8>,
+        protocolName: ByteRange
+    ) {
+        guard loop.scratchHead.method != .connect || !protocolName.isEmpty else {
+            return refuse(stream, .connectNotSupported)
+        }
+        let route = loop.findRoute(headBytes, connection)
+        guard case .registration(let index, let pathByteCount) = route,
+            let target = loop.routes.targets[Int(index)]
+        else {
+            return refuse(stream, EngineLoop.refusal(for: route))
+        }
+        let blockers = loop.cacheBlockers(headBytes)
+        if loop.options.responseCaching, blockers.mayServe,
+            let (entry, disposition) = loop.findInCache(headBytes, connection)
+        {
+            loop.counters.cacheHits.count()
+            loop.logCacheHit(
+                connection,
+                loop.scratchHead,
+                headBytes,
+                status: entry.status,
+                bytesSent: entry.bytes.count,
+                group: target.group
+            )
+            return answer(stream, from: entry, disposition)
+        }
+        guard let queue = target.queue, !queue.isClosed else {
+            return refuse(stream, target.queue == nil ? .disabled : .appShutdown)
+        }
+        let exchange = loop.takeExchange()
+        exchange.begin(
+            driver: stream,
+            connection: connection,
+            target: target,
+            prefixPathByteCount: pathByteCount,
+            headBytes: headBytes
+        )
+        // The session's bytes are the next head's soon.
+        exchange.detachFromInput()
+        exchange.requestNumber = requestNumber
+        exchange.headStartedAt = now
+        exchange.cacheBlockers = blockers
+        exchange.connectProtocolRange = protocolName
+        if blockers.mayStore { exchange.cacheGeneration = loop.reader.store.flushGeneration }
+        beginContent(stream, exchange)
+        stream.exchange = exchange
+        loop.deliver(exchange, to: queue, consumer: target.consumer)
+    }
+
+    private func beginContent(_ stream: HTTP2StreamDriver, _ exchange: Exchange) {
+        exchange.chunkedDecoder = nil
+        exchange.isContentAtEnd = stream.hasContentEnded
+        if stream.hasContentEnded {
+            exchange.contentFraming = .none
+        } else if let length = exchange.head.contentLength {
+            exchange.contentFraming = .fixed
+            exchange.contentRemaining = length
+        } else {
+            exchange.contentFraming = .untilEnd
+        }
+    }
+
+    // MARK: Refusals
+
+    /// Answers a request that no application sees, as the table of refusals says.
+    func refuse(_ stream: HTTP2StreamDriver, _ refusal: Refusal) {
+        let row = refusal.row
+        loop.counters.refusals.count()
+        loop.logRefusal(refusal, connection, head: stream.exchange)
+        answer(stream, row, explains: false)
+    }
+
+    /// Answers for a queue that does not take a request, as its verbosity says.
+    func reject(_ stream: HTTP2StreamDriver, _ exchange: Exchange, _ refusal: Refusal) {
+        let verbosity = exchange.queue?.verbosity ?? .limited
+        loop.logRefusal(refusal, connection, head: exchange)
+        stream.exchange = nil
+        exchange.abortedByConnection()
+        if verbosity == .basic {
+            reset(stream, .refusedStream)
+        } else {
+            answer(stream, refusal.row, explains: verbosity == .full)
+        }
+    }
+
+    private func answer(_ stream: HTTP2StreamDriver, _ row: Refusal.Row, explains: Bool) {
+        guard row.status != 0, row.fate != .reset else { return reset(stream, .refusedStream) }
+        var body = OutputBuffer(capacity: 256)
+        if explains { body.append(row.detail) } else { body.append(ReasonPhrase.standard(for: row.status)) }
+        body.append("\n" as StaticString)
+        var fields = FieldSection()
+        fields.append(id: .contentType, literal: "text/plain")
+        submit(
+            stream,
+            status: row.status,
+            fields,
+            whole: body,
+            hidesContent: loop.scratchHead.method == .head
+        )
+    }
+}

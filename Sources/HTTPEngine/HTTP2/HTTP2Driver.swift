@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import HTTP2
+import HTTPFeatures
+import HTTPWire
+import IORing
+import ResponseCache
+import URLPrefixes
+
+/// HTTP/2 on one connection: its session, and the exchanges of its streams.
+///
+/// Loop-affine.
+///
+/// Input goes to the session as it arrives; what the session has to say is fetched once at the end of an
+/// iteration, and no more of it than the socket is likely to take, so that a response waits in its stream, where
+/// back-pressure reaches its handler.
+final class HTTP2Driver: ProtocolDriver {
+    let connection: Connection
+    let loop: EngineLoop
+    @exclusivity(unchecked) private(set) var session: HTTP2Session?
+    @exclusivity(unchecked) private(set) var streams: ContiguousArray<HTTP2StreamDriver> = []
+    @exclusivity(unchecked) private var spare: ContiguousArray<HTTP2StreamDriver> = []
+    /// Streams whose handlers have written what is to leave with this iteration.
+    @exclusivity(unchecked) private var gathering: ContiguousArray<HTTP2StreamDriver> = []
+    /// Streams of which output was taken whose handlers wait for that.
+    @exclusivity(unchecked) private var relieved: ContiguousArray<HTTP2StreamDriver> = []
+    @exclusivity(unchecked) private var requestCount: UInt32 = 0
+    @exclusivity(unchecked) private var idleSince: Int64 = 0
+    @exclusivity(unchecked) private var isShuttingDown = false
+
+    /// Output that is fetched from the session ahead of the socket.
+    static let outputByteCountMax = 128 << 10
+    private static let spareCountMax = 32
+
+    init(connection: Connection) {
+        self.connection = connection
+        self.loop = connection.loop
+    }
+
+    var now: Int64 { loop.ring.now.nanoseconds }
+
+    /// The connection's preface is next.
+    func open() {
+        loop.counters.http2Connections.count()
+        session = HTTP2Session(workspace: loop.http2Workspace, delegate: self, now: now)
+        idleSince = now
+        wantWrite()
+        schedule()
+    }
+
+    // MARK: ProtocolDriver
+
+    func inputArrived() {
+        guard let session, connection.isOpen else { return connection.discardInput() }
+        let input = UnsafeRawBufferPointer(connection.input)
+        session.receive(input, now: now)
+        guard connection.isOpen else { return }
+        connection.consume(input.count)
+        wantWrite()
+    }
+
+    func peerFinished() { connection.closeAfterOutput(lingers: false) }
+
+    func connectionClosing() {
+        guard let session else { return }
+        self.session = nil
+        session.abandon()
+        // The session told of each stream's end; this is for what it could not tell.
+        while let stream = streams.last { close(stream) }
+        gathering.removeAll()
+        relieved.removeAll()
+    }
+
+    func outputDrained() { wantWrite() }
+
+    func deadlineReached() {
+        let now = self.now
+        session?.deadlineReached(now: now)
+        guard connection.isOpen else { return }
+        for stream in streams where stream.deadline != 0 && stream.deadline <= now { deadlineReached(stream) }
+        guard connection.isOpen else { return }
+        if streams.isEmpty, now &- idleSince >= idleTimeout {
+            loop.counters.timeouts.count()
+            loop.logConnectionError(connection, .idleTimeout)
+            session?.terminate(.noError)
+        }
+        wantWrite()
+        schedule()
+    }
+
+    func prepareOutput() {
+        while let stream = gathering.popLast() {
+            stream.isGathering = false
+            if let exchange = stream.exchange, exchange.stage == .running { exchange.pump() }
+        }
+        writeSession()
+    }
+
+    /// Heads are copied when they come.
+    func detachFromInput() {}
+
+    func beginDrain() {
+        guard !isShuttingDown else { return }
+        isShuttingDown = true
+        session?.shutdown(now: now)
+        wantWrite()
+        schedule()
+    }
+
+    // MARK: Output
+
+    /// Has the session's output fetched when the iteration ends.
+    func wantWrite() {
+        connection.hasGatheredContent = true
+        connection.touch()
+    }
+
+    private func writeSession() {
+        guard let session else { return }
+        while connection.isOpen, session.wantsWrite {
+            let room = HTTP2Driver.outputByteCountMax - connection.unsentByteCount
+            guard room > 0 else { break }
+            connection.reserveOutput(min(room, 4096))
+            session.write(into: &connection.output, byteCountMax: room, now: now)
+        }
+        while let stream = relieved.popLast() { stream.exchange?.outputWaiter?.resume() }
+        guard connection.isOpen else { return }
+        if let end = session.end {
+            finish(end)
+        } else {
+            schedule()
+        }
+    }
+
+    /// The session is over: what it still had to say is in the output.
+    private func finish(_ end: HTTP2SessionEnd) {
+        switch end.reason {
+        case .done, .terminated: break
+        case .tooManyResets, .tooManyControlFrames, .tooManyContinuations, .headFarTooLarge,
+            .tooManyAcknowledgements:
+            loop.counters.refusals.count()
+            loop.logConnectionError(connection, .http2Flood)
+        case .settingsTimeout, .headTimeout, .keepAliveTimeout:
+            loop.counters.timeouts.count()
+            loop.logConnectionError(connection, .headTimeout)
+        case .prefaceMalformed, .protocolViolated, .failed:
+            loop.counters.refusals.count()
+            loop.logConnectionError(connection, .http2ProtocolError)
+        }
+        connectionClosing()
+        connection.closeAfterOutput(lingers: true)
+    }
+
+    /// Something was put into a stream's output, or its end.
+    func contentAdded(to stream: HTTP2StreamDriver) {
+        if let handle = stream.handle, stream.hasHead { session?.resume(handle) }
+        wantWrite()
+    }
+
+    /// A handler has written what is to leave with this iteration.
+    func gather(_ stream: HTTP2StreamDriver) {
+        if !stream.isGathering {
+            stream.isGathering = true
+            gathering.append(stream)
+        }
+        wantWrite()
+    }
+
+    /// The application has read so much content, or will never read it.
+    func consumed(_ stream: HTTP2StreamDriver, _ byteCount: Int) {
+        guard byteCount > 0, let handle = stream.handle else { return }
+        session?.consumed(handle, byteCount: byteCount)
+        wantWrite()
+    }
+
+    // MARK: Streams
+
+    /// Takes a new stream in.
+    func makeStream(_ handle: HTTP2Stream) -> HTTP2StreamDriver {
+        let stream = spare.popLast() ?? HTTP2StreamDriver(driver: self)
+        stream.handle = handle
+        stream.index = streams.count
+        stream.minSendBytesPerSecond = connection.minSendBytesPerSecond
+        streams.append(stream)
+        handle.context = Unmanaged.passUnretained(stream).toOpaque()
+        requestCount &+= 1
+        loop.counters.http2Streams.count()
+        return stream
+    }
+
+    /// Lets go of a stream that has closed, and of the exchange it carried if that is not done.
+    func close(_ stream: HTTP2StreamDriver) {
+        if let exchange = stream.exchange {
+            stream.exchange = nil
+            stream.tunnel?.connectionEnded()
+            exchange.abortedByConnection()
+        }
+        let last = streams.removeLast()
+        if last !== stream {
+            streams[stream.index] = last
+            last.index = stream.index
+        }
+        if stream.isGathering { gathering.removeAll { $0 === stream } }
+        relieved.removeAll { $0 === stream }
+        stream.reset(to: loop.blocks)
+        if spare.count < HTTP2Driver.spareCountMax { spare.append(stream) }
+        if streams.isEmpty {
+            idleSince = now
+            schedule()
+        }
+    }
+
+    /// The number the next request has on this connection.
+    var requestNumber: UInt32 { requestCount }
+
+    func relieve(_ stream: HTTP2StreamDriver) {
+        if stream.exchange?.outputWaiter != nil { relieved.append(stream) }
+    }
+
+    // MARK: Deadlines
+
+    private var idleTimeout: Int64 { requestCount == 0 ? loop.headerWait : loop.idleTimeout }
+
+    func setDeadline(of stream: HTTP2StreamDriver, after nanoseconds: Int64) {
+        let at = now.addingReportingOverflow(nanoseconds)
+        stream.deadline = at.overflow ? .max : at.partialValue
+        if connection.phaseDeadline == 0 || stream.deadline < connection.phaseDeadline {
+            connection.setPhaseDeadline(stream.deadline)
+        }
+    }
+
+    /// Sets the connection's deadline to the earliest of its session's, its streams' and its own.
+    private func schedule() {
+        guard connection.isOpen else { return }
+        var earliest = session?.nextDeadline ?? .max
+        if streams.isEmpty { earliest = min(earliest, idleSince &+ idleTimeout) }
+        for stream in streams where stream.deadline != 0 { earliest = min(earliest, stream.deadline) }
+        connection.setPhaseDeadline(earliest == .max ? 0 : max(earliest, 1))
+    }
+
+    private func deadlineReached(_ stream: HTTP2StreamDriver) {
+        stream.deadline = 0
+        guard let exchange = stream.exchange else { return }
+        if exchange.stage == .waiting {
+            loop.counters.timeouts.count()
+            loop.leaveQueue(exchange)
+            loop.counters.requestsRejected.count()
+            reject(stream, exchange, .queueTimeout)
+        } else if stream.isWaitingForContent {
+            if now &- stream.contentWaitStart >= exchange.timeouts.entityBody.saturatedNanoseconds {
+                contentTooLate(stream, exchange, .bodyTimeout)
+            }
+            // The waiting read looks again: it finds the refusal, or ends this wait and begins the next.
+            exchange.contentWaiter?.resume()
+        }
+    }
+
+    /// Judges the rate over the time the handler waited, once that fills a window; then begins another.
+    func checkContentRate(_ stream: HTTP2StreamDriver, _ exchange: Exchange) {
+        let arrived = Int64(clamping: stream.contentReceived &- stream.contentWindowBytes)
+        let needed = Int64(exchange.minContentBytesPerSecond) * (stream.contentWindowWaited / 1_000_000_000)
+        stream.contentWindowWaited = 0
+        guard exchange.contentError == nil, exchange.minContentBytesPerSecond > 0, arrived < needed else {
+            return
+        }
+        contentTooLate(stream, exchange, .minimumReceiveRate)
+    }
+
+    private func contentTooLate(_ stream: HTTP2StreamDriver, _ exchange: Exchange, _ refusal: Refusal) {
+        loop.counters.timeouts.count()
+        loop.logRefusal(refusal, connection, head: exchange)
+        _ = exchange.contentRefused(refusal)
+        if exchange.isCommitted { reset(stream, .cancel) }
+    }
+}
