@@ -5,13 +5,19 @@ public import HTTPWire
 ///
 /// Times are `Duration`; a nil time is no limit. The defaults are Kestrel's where it has one.
 public struct HTTP2Limits: Sendable, Equatable {
-    /// Streams open at once; told to the client, which may not open more. 1 to 2³¹−1.
+    /// Streams open at once; told to the client, which may not open more.
+    ///
+    /// From 1 to 2³¹−1.
     public var concurrentStreamCountMax = 100
-    /// Bytes of the dynamic table that the client may compress request heads with. 0 to 65536.
+    /// Bytes of the dynamic table that the client may compress request heads with.
+    ///
+    /// From 0 to 65536.
     public var headerTableBytesMax = 4096
     /// Bytes of the dynamic table that response heads are compressed with, if the client allows as many.
     public var responseHeaderTableBytesMax = 4096
-    /// Bytes of a frame's payload. 16384 to 16777215; more is a connection error.
+    /// Bytes of a frame's payload.
+    ///
+    /// From 16384 to 16777215; a longer frame ends the session.
     public var frameBytesMax = 16384
     /// Limits of a request head; `headBytesMax` is told to the client.
     ///
@@ -21,9 +27,13 @@ public struct HTTP2Limits: Sendable, Equatable {
     public var trailerBytesMax = 32768
     /// Lines of a trailer section; beyond them the stream is reset.
     public var trailerCountMax = 100
-    /// Bytes of content that may be on their way on all streams together. 65535 to 2³¹−1.
+    /// Bytes of content that may be on their way on all streams together.
+    ///
+    /// From 65535 to 2³¹−1.
     public var connectionWindowBytes = 1 << 20
-    /// Bytes of content that may be on their way on one stream. 65535 to 2³¹−1.
+    /// Bytes of content that may be on their way on one stream.
+    ///
+    /// From 65535 to 2³¹−1.
     public var streamWindowBytes = 768 << 10
     /// CONTINUATION frames of one head.
     public var continuationCountMax = 16
@@ -36,7 +46,9 @@ public struct HTTP2Limits: Sendable, Equatable {
     public var settingsTimeout = Duration.seconds(30)
     /// How long a head may take from its first frame to its last.
     public var headTimeout = Duration.seconds(30)
-    /// How long a response may wait for the client to open its window; nil for ever. Then its stream is reset.
+    /// How long a response may wait for the client to open its window; nil for ever.
+    ///
+    /// Then its stream is reset.
     public var stalledStreamTimeout: Duration? = .seconds(60)
     /// How long a graceful shutdown waits for requests that were under way when it was announced.
     public var shutdownNoticeTimeout = Duration.seconds(1)

@@ -17,7 +17,7 @@ extension HTTP2Session {
         if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
             guard let state = open(id) else { return SessionCallbacks.failure }
             let head = workspace.takeHead()
-            head.value.begin(limits: workspace.limits.head)
+            head.pointee.begin(limits: workspace.limits.head)
             blockHead = head
             blockStream = state
             controlFrames.giveBack(4)
@@ -36,7 +36,7 @@ extension HTTP2Session {
         let value = Span(_unsafeElements: value)
         let mayGoOn: Bool
         if let blockHead {
-            mayGoOn = blockHead.value.append(name: name, value: value)
+            mayGoOn = blockHead.pointee.append(name: name, value: value)
         } else if blockTrailers != nil {
             mayGoOn = appendTrailer(name, value)
         } else {
@@ -114,21 +114,25 @@ extension HTTP2Session {
     }
 
     /// Judges a request head and tells the delegate.
-    private func headEnded(_ state: UnsafeMutablePointer<StreamState>, _ head: HeadBox, endsStream: Bool) {
-        switch head.value.finish(hasContent: !endsStream) {
+    private func headEnded(
+        _ state: UnsafeMutablePointer<StreamState>,
+        _ head: UnsafeMutablePointer<AssembledHead>,
+        endsStream: Bool
+    ) {
+        switch head.pointee.finish(hasContent: !endsStream) {
         case .complete:
             state.pointee.isKnown = true
             state.pointee.phase = endsStream ? .ended : .content
-            state.pointee.contentLeft = head.value.head.contentLength ?? -1
-            if head.value.head.present.contains(.priority) || !prioritized.isEmpty {
-                applyPriority(head.value.priority, to: state.pointee.id)
+            state.pointee.contentLeft = head.pointee.head.contentLength ?? -1
+            if head.pointee.head.present.contains(.priority) || !prioritized.isEmpty {
+                applyPriority(head.pointee.priority, to: state.pointee.id)
             }
-            delegate.headReceived(HTTP2Stream(state), head.value, endsStream: endsStream)
+            delegate.headReceived(HTTP2Stream(state), head.pointee, endsStream: endsStream)
         case .refused(let refusal):
             state.pointee.isKnown = true
             state.pointee.phase = endsStream ? .ended : .dropped
             chargeReset()
-            delegate.headRefused(HTTP2Stream(state), head.value, refusal)
+            delegate.headRefused(HTTP2Stream(state), head.pointee, refusal)
         case .malformed:
             refuse(state)
         }

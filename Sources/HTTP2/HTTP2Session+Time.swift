@@ -2,7 +2,9 @@
 import CNGHTTP2
 
 extension HTTP2Session {
-    /// When `deadlineReached` is to be called, in nanoseconds; nil for not at all. It changes with every call.
+    /// When `deadlineReached` is to be called, in nanoseconds; nil for not at all.
+    ///
+    /// It changes with every call.
     public var nextDeadline: Int64? {
         guard end == nil else { return nil }
         let deadline = deadlines.first(hasStreams: openStreamCount > 0)

@@ -17,52 +17,55 @@ import HTTPWire
 /// **Cost**: about 20 KiB for an idle session, most of it nghttp2's frame buffer and compression tables.
 ///
 /// Source: RFC 9113, RFC 7541, RFC 8441, RFC 9218.
+///
+/// Its variables are not checked for overlapping access, which on one loop has no other thread to come from; nothing
+/// is passed `inout` to the delegate but the output, which is no variable of the session.
 public final class HTTP2Session {
     let workspace: HTTP2Workspace
     unowned(unsafe) let delegate: any HTTP2SessionDelegate
     /// nil once it could not be made.
-    var session: OpaquePointer?
+    @exclusivity(unchecked) var session: OpaquePointer?
 
     /// Why the session is over; nil while it is not.
     ///
     /// It may be set during any call. A last GOAWAY is among what `write` gives then.
-    public internal(set) var end: HTTP2SessionEnd?
+    @exclusivity(unchecked) public internal(set) var end: HTTP2SessionEnd?
     /// How many streams are open.
-    public internal(set) var openStreamCount = 0
+    @exclusivity(unchecked) public internal(set) var openStreamCount = 0
     /// How many streams the client has opened.
-    public internal(set) var streamCount: UInt64 = 0
+    @exclusivity(unchecked) public internal(set) var streamCount: UInt64 = 0
     /// How many bytes of response content were written.
-    public internal(set) var sentContentByteCount: UInt64 = 0
+    @exclusivity(unchecked) public internal(set) var sentContentByteCount: UInt64 = 0
     /// Whether a graceful shutdown was asked for, by either side.
-    public internal(set) var isShuttingDown = false
+    @exclusivity(unchecked) public internal(set) var isShuttingDown = false
 
     /// The open streams, the youngest first.
-    var openStreams: UnsafeMutablePointer<StreamState>?
+    @exclusivity(unchecked) var openStreams: UnsafeMutablePointer<StreamState>?
     /// The stream whose head or trailer section is coming, and what it is put into.
-    var blockStream: UnsafeMutablePointer<StreamState>?
-    var blockHead: HeadBox?
-    var blockTrailers: TrailerCollector?
+    @exclusivity(unchecked) var blockStream: UnsafeMutablePointer<StreamState>?
+    @exclusivity(unchecked) var blockHead: UnsafeMutablePointer<AssembledHead>?
+    @exclusivity(unchecked) var blockTrailers: TrailerCollector?
     /// How many CONTINUATION frames that section has had, and bytes in all its frames.
-    var continuationCount = 0
+    @exclusivity(unchecked) var continuationCount = 0
     /// Idle streams that the client gave a priority by frame, which counts more than the head's field.
-    var prioritized: [Int32] = []
+    @exclusivity(unchecked) var prioritized: [Int32] = []
 
     /// Where `write` appends, while it runs.
-    var output: UnsafeMutablePointer<OutputBuffer>?
+    @exclusivity(unchecked) var output: UnsafeMutablePointer<OutputBuffer>?
     /// The count of bytes in it at which no further frame is begun.
-    var writeLimit = 0
+    @exclusivity(unchecked) var writeLimit = 0
     /// Where a DATA frame begins whose content was appended and whose head was not; -1 for none.
-    var dataFrameStart = -1
+    @exclusivity(unchecked) var dataFrameStart = -1
     /// Why the session is to end, until nghttp2 has said so to the client.
-    var condemned: HTTP2SessionEnd?
+    @exclusivity(unchecked) var condemned: HTTP2SessionEnd?
     /// Whether nghttp2 can be used no more, so that the last GOAWAY is made by hand.
-    var isBroken = false
-    var sendsLastGoAway = false
+    @exclusivity(unchecked) var isBroken = false
+    @exclusivity(unchecked) var sendsLastGoAway = false
 
-    var now: Int64
-    var controlFrames: FloodMeter
-    var resets: FloodMeter
-    var deadlines: SessionDeadlines
+    @exclusivity(unchecked) var now: Int64
+    @exclusivity(unchecked) var controlFrames: FloodMeter
+    @exclusivity(unchecked) var resets: FloodMeter
+    @exclusivity(unchecked) var deadlines: SessionDeadlines
 
     /// What more acknowledgements of SETTINGS and PING than this are waiting to be sent ends the session.
     static let acknowledgementCountMax = 100
@@ -91,6 +94,7 @@ public final class HTTP2Session {
     }
 
     deinit {
+        if let blockHead { workspace.giveBack(blockHead) }
         if let session { nghttp2_session_del(session) }
         // nghttp2 does not say that streams close when their session goes.
         while let state = openStreams {

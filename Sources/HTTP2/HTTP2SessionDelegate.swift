@@ -34,7 +34,9 @@ public protocol HTTP2SessionDelegate: AnyObject {
     ///
     /// Called for each stream of which the delegate has heard, during `receive`, `write` or the session's end.
     ///
-    /// - Parameter code: NO_ERROR where response and request were complete, else the code of the reset.
+    /// - Parameters:
+    ///   - stream: the stream.
+    ///   - code: NO_ERROR where response and request were complete, else the code of the reset.
     func streamClosed(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode)
 
     /// Response content can be sent: append up to `byteCountMax` bytes of it to the output.

@@ -11,12 +11,12 @@ public final class HTTP2Workspace {
     let callbacks: OpaquePointer
     let options: OpaquePointer
     /// The lines that response heads are made in.
-    var lines: FieldLines
+    @exclusivity(unchecked) var lines: FieldLines
     /// Heads that no session is assembling into.
-    private var heads: [HeadBox] = []
-    private var freeStates: UnsafeMutablePointer<StreamState>?
-    private var freeStateCount = 0
-    private var serial: UInt32 = 0
+    @exclusivity(unchecked) private var heads: [UnsafeMutablePointer<AssembledHead>] = []
+    @exclusivity(unchecked) private var freeStates: UnsafeMutablePointer<StreamState>?
+    @exclusivity(unchecked) private var freeStateCount = 0
+    @exclusivity(unchecked) private var serial: UInt32 = 0
 
     /// Stream states that are kept for use again.
     private static let freeStateCountMax = 512
@@ -38,6 +38,7 @@ public final class HTTP2Workspace {
         nghttp2_session_callbacks_del(callbacks)
         nghttp2_option_del(options)
         lines.free()
+        for head in heads { HTTP2Workspace.free(head) }
         while let state = freeStates {
             freeStates = state.pointee.next
             HTTP2Workspace.free(state)
@@ -116,20 +117,26 @@ public final class HTTP2Workspace {
     // MARK: Heads
 
     /// Takes a head to assemble into.
-    func takeHead() -> HeadBox {
-        heads.popLast() ?? HeadBox()
+    func takeHead() -> UnsafeMutablePointer<AssembledHead> {
+        if let head = heads.popLast() { return head }
+        let head = UnsafeMutablePointer<AssembledHead>.allocate(capacity: 1)
+        head.initialize(to: AssembledHead())
+        return head
     }
 
     /// Takes back a head; few are kept, since few are ever being assembled at once.
-    func giveBack(_ head: HeadBox) {
-        guard heads.count < 8, head.value.bytes.capacity <= HTTP2Workspace.keptHeadBytesMax else { return }
+    func giveBack(_ head: UnsafeMutablePointer<AssembledHead>) {
+        guard heads.count < 8, head.pointee.bytes.capacity <= HTTP2Workspace.keptHeadBytesMax else {
+            HTTP2Workspace.free(head)
+            return
+        }
         heads.append(head)
     }
-}
 
-/// A head that can be passed from session to session.
-final class HeadBox {
-    var value = AssembledHead()
+    private static func free(_ head: UnsafeMutablePointer<AssembledHead>) {
+        head.deinitialize(count: 1)
+        head.deallocate()
+    }
 }
 
 extension HTTP2Limits {
