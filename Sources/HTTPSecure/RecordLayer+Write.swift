@@ -50,8 +50,31 @@ extension RecordLayer {
     ) -> Bool {
         let explicitByteCount = !isTLS13 && algorithm.hasExplicitNonce ? 8 : 0
         let sealedByteCount = explicitByteCount + count + (isTLS13 ? 1 : 0) + RecordAlgorithm.tagByteCount
-        let record = output.makeCiphertextRoom(Self.headerByteCount + sealedByteCount)
-            .assumingMemoryBound(to: UInt8.self)
+        let byteCount = Self.headerByteCount + sealedByteCount
+        if let room = output.makeCiphertextRoom(byteCount) {
+            return seal(type, content, count, into: room.assumingMemoryBound(to: UInt8.self), sealedByteCount)
+        }
+        return withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 8) { scratch in
+            let record = scratch.bindMemory(to: UInt8.self)
+            guard let start = record.baseAddress, seal(type, content, count, into: start, sealedByteCount)
+            else {
+                return false
+            }
+            output.appendCiphertext(UnsafeRawBufferPointer(record))
+            return true
+        }
+    }
+
+    /// Writes a record: its header, and `count` bytes of content sealed into `sealedByteCount`.
+    @inline(__always)
+    private func seal(
+        _ type: UInt8,
+        _ content: UnsafePointer<UInt8>,
+        _ count: Int,
+        into record: UnsafeMutablePointer<UInt8>,
+        _ sealedByteCount: Int
+    ) -> Bool {
+        let explicitByteCount = !isTLS13 && algorithm.hasExplicitNonce ? 8 : 0
         record[0] = isTLS13 ? ContentType.data : type
         record[1] = 3
         record[2] = 3

@@ -60,7 +60,9 @@ public final class TLSEngine {
                 port: port
             )
         )
-        guard let ssl = SSL_new(snapshot.entry.pointer), let bio = EngineBIO.make(state) else {
+        guard let ssl = SSL_new(snapshot.firstContext(address: address, port: port).pointer),
+            let bio = EngineBIO.make(state)
+        else {
             // What was made of the two stays; there is no memory to go on with anyway.
             let code = OpenSSLErrors.take()
             throw TLSFailure(code: .library, alertSent: nil, alertReceived: nil, libraryCode: code)

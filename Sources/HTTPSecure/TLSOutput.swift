@@ -5,13 +5,23 @@
 /// The owner of the connection's send buffer conforms. Called only within the engine's own functions, on the
 /// thread that calls these.
 public protocol TLSOutput: AnyObject {
-    /// Makes room at the end of what is sent to the peer, and counts it as filled.
+    /// Appends bytes to what is sent to the peer: handshakes, which OpenSSL has in its own memory.
     ///
-    /// The engine fills all of it, and asks for no more room before it has. It asks for a whole record, at
-    /// most 16,406 bytes, or for a part of a handshake's flight, at most 64 KiB. There is always room: limits are for
-    /// the caller of `TLSEngine.write(_:)` to keep.
+    /// The bytes are gone when it returns: it copies. It takes everything; limits are for the caller of
+    /// `TLSEngine.write(_:)` to keep.
+    func appendCiphertext(_ bytes: UnsafeRawBufferPointer)
+
+    /// Makes room at the end of what is sent to the peer, and counts it as filled: records are sealed in place.
     ///
-    /// - Parameter byteCount: How many bytes; more than 0.
-    /// - Returns: Where they go; any alignment.
-    func makeCiphertextRoom(_ byteCount: Int) -> UnsafeMutableRawPointer
+    /// The engine fills all of it before it does anything else with the output. Like `appendCiphertext(_:)`, it takes
+    /// everything.
+    ///
+    /// - Parameter byteCount: How many bytes, one record: at least 17 and at most 16,413.
+    /// - Returns: Where they go, of any alignment; `nil` to get them by `appendCiphertext(_:)`, at the cost of a copy.
+    func makeCiphertextRoom(_ byteCount: Int) -> UnsafeMutableRawPointer?
+}
+
+extension TLSOutput {
+    /// Lends no room.
+    public func makeCiphertextRoom(_ byteCount: Int) -> UnsafeMutableRawPointer? { nil }
 }

@@ -22,6 +22,17 @@ struct DataTests {
         #expect(connection.client.read() == bytes)
     }
 
+    @Test("An output that lends no room gets copies", arguments: VersionCase.all)
+    func copies(version: VersionCase) throws {
+        let connection = try TestConnection(Fixture.context(), version.clientOptions).run()
+        connection.output.lendsRoom = false
+        let bytes = Self.pattern(50_000)
+        #expect(connection.write(bytes))
+        connection.run()
+        #expect(connection.client.read() == bytes)
+        #expect(connection.carriesData())
+    }
+
     @Test("Writes become full records of 16 KiB (RFC 8446 §5.1)")
     func recordSizes() throws {
         let connection = try TestConnection(Fixture.context()).run()

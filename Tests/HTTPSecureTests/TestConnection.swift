@@ -10,8 +10,20 @@ final class CollectingOutput: TLSOutput {
 
     deinit { block.deallocate() }
 
-    func makeCiphertextRoom(_ count: Int) -> UnsafeMutableRawPointer {
-        precondition(count > 0 && count <= 65536)
+    /// Whether records are sealed here, or elsewhere and copied.
+    var lendsRoom = true
+
+    func appendCiphertext(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress else { return }
+        room(bytes.count).copyMemory(from: source, byteCount: bytes.count)
+    }
+
+    func makeCiphertextRoom(_ count: Int) -> UnsafeMutableRawPointer? {
+        precondition(count >= 17 && count <= 16413)
+        return lendsRoom ? room(count) : nil
+    }
+
+    private func room(_ count: Int) -> UnsafeMutableRawPointer {
         if byteCount + count > block.count {
             let larger = UnsafeMutableRawBufferPointer.allocate(
                 byteCount: 2 * (byteCount + count),
