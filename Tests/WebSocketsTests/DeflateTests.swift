@@ -37,6 +37,16 @@ struct DeflateTests {
         }
     }
 
+    @Test("A limit as large as can be is no limit")
+    func noLimit() throws {
+        let inflater = Inflater(windowBits: 15, keepsContext: true)
+        let compressed: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
+        var output: [UInt8] = []
+        try inflater.inflate(compressed.span, into: &output, byteCountMax: .max)
+        try inflater.finishMessage(into: &output, byteCountMax: .max)
+        #expect(output == Array("Hello".utf8))
+    }
+
     @Test("With context a repeated message is short, without it is not (RFC 7692 §7.1.1)")
     func context() {
         var generator = SeededGenerator(seed: 5)
