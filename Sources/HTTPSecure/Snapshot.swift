@@ -34,8 +34,8 @@ final class Snapshot: Sendable {
         var warnings: [TLSConfigurationWarning] = []
     }
 
-    /// The context of connections to an address that has no certificate of its own.
-    private let entry: SSLContext
+    /// The context that connections begin with, which has no certificate.
+    let entry: SSLContext
     let ticketKeys: TLSTicketKeys
     let tables: Tables
     private let order: [TLSSelectionStep]
@@ -45,13 +45,6 @@ final class Snapshot: Sendable {
         self.ticketKeys = ticketKeys
         self.order = order
         self.tables = tables
-    }
-
-    /// The context that a connection begins with, before its hello has been seen.
-    ///
-    /// It is the one of the address's site: then most connections need no other, which costs 5 µs.
-    func firstContext(address: TLSAddress?, port: UInt16) -> SSLContext {
-        site(name: nil, address: address, port: port)?.context ?? entry
     }
 
     /// The site of a connection, or `nil` when nothing is bound to it.

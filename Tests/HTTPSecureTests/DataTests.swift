@@ -22,17 +22,6 @@ struct DataTests {
         #expect(connection.client.read() == bytes)
     }
 
-    @Test("An output that lends no room gets copies", arguments: VersionCase.all)
-    func copies(version: VersionCase) throws {
-        let connection = try TestConnection(Fixture.context(), version.clientOptions).run()
-        connection.output.lendsRoom = false
-        let bytes = Self.pattern(50_000)
-        #expect(connection.write(bytes))
-        connection.run()
-        #expect(connection.client.read() == bytes)
-        #expect(connection.carriesData())
-    }
-
     @Test("Writes become full records of 16 KiB (RFC 8446 §5.1)")
     func recordSizes() throws {
         let connection = try TestConnection(Fixture.context()).run()
@@ -158,17 +147,6 @@ struct DataTests {
             #expect(connection.client.read() == Array("keys".utf8))
         }
         #expect(connection.failure == nil)
-    }
-
-    @Test("A key that has sealed many records makes way for the next (RFC 8446 §5.5)")
-    func ownKeyUpdate() throws {
-        let connection = try TestConnection(Fixture.context { $0.ticketsPerHandshake = 0 }).run()
-        connection.engine.limitRecordsPerKeyForTesting(3)
-        let bytes = Self.pattern(200_000)
-        #expect(connection.write(bytes))
-        connection.run()
-        #expect(connection.client.read() == bytes)
-        #expect(connection.carriesData())
     }
 
     @Test("Changing keys without end is a flood")

@@ -5,46 +5,10 @@ import Synchronization
 
 /// Takes an engine's ciphertext.
 final class CollectingOutput: TLSOutput {
-    private var block = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
-    private var byteCount = 0
-
-    deinit { block.deallocate() }
-
-    /// Whether records are sealed here, or elsewhere and copied.
-    var lendsRoom = true
+    var bytes: [UInt8] = []
 
     func appendCiphertext(_ bytes: UnsafeRawBufferPointer) {
-        guard let source = bytes.baseAddress else { return }
-        room(bytes.count).copyMemory(from: source, byteCount: bytes.count)
-    }
-
-    func makeCiphertextRoom(_ count: Int) -> UnsafeMutableRawPointer? {
-        precondition(count >= 17 && count <= 16413)
-        return lendsRoom ? room(count) : nil
-    }
-
-    private func room(_ count: Int) -> UnsafeMutableRawPointer {
-        if byteCount + count > block.count {
-            let larger = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: 2 * (byteCount + count),
-                alignment: 1
-            )
-            larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: block[..<byteCount]))
-            block.deallocate()
-            block = larger
-        }
-        defer { byteCount += count }
-        guard let start = block.baseAddress else { preconditionFailure("a block has an address") }
-        return start + byteCount
-    }
-
-    /// What is there for the client.
-    var bytes: [UInt8] {
-        get { Array(block[..<byteCount]) }
-        set {
-            precondition(newValue.isEmpty)
-            byteCount = 0
-        }
+        self.bytes.append(contentsOf: bytes)
     }
 }
 
@@ -116,17 +80,6 @@ final class TestConnection {
                 return
             }
         }
-    }
-
-    /// Sends bytes both ways, and whether they arrived.
-    func carriesData() -> Bool {
-        let (question, answer) = (Array("question".utf8), Array("answer".utf8))
-        plaintext = []
-        client.write(question)
-        run()
-        let isWritten = write(answer)
-        run()
-        return isWritten && plaintext == question && client.read() == answer && failure == nil
     }
 
     @discardableResult
