@@ -164,7 +164,7 @@ extension EngineState {
     /// One costs 20 µs here and 27 bytes there. Clients need one for each 24 million records.
     mutating func noteKeyUpdate() {
         keyUpdateCount &+= 1
-        let allowance = 16 &+ receivedByteCount >> 16
+        let allowance = 64 &+ receivedByteCount >> 16
         if UInt64(keyUpdateCount) > allowance {
             verdict = .keyUpdateFlood
         }
