@@ -85,7 +85,14 @@ public final class HTTP2Session {
         resets = FloodMeter(limits.resets)
         deadlines = SessionDeadlines(limits, now: now)
         let this = Unmanaged.passUnretained(self).toOpaque()
-        guard nghttp2_session_server_new2(&session, workspace.callbacks, this, workspace.options) == 0,
+        guard
+            nghttp2_session_server_new3(
+                &session,
+                workspace.callbacks,
+                this,
+                workspace.options,
+                workspace.blocks.memory
+            ) == 0,
             submitSettings(limits)
         else {
             fail()

@@ -90,8 +90,12 @@ public final class TLSEngine {
     /// They must stay where they are until `read(into:)` returns `.needsInput`, `.closed`, `.failed`, or this is
     /// called again; all that was received before must have been read by then. After `.needsOffload`, take back
     /// the last `unreadByteCount` of them and lend them again once the step is done: there are none unless
-    /// the peer sends ahead of the handshake.
+    /// the peer sends ahead of the handshake. What comes after the peer's end or a failure is dropped.
     public func receive(_ ciphertext: UnsafeRawBufferPointer) {
+        switch phase {
+        case .closed, .failed: return
+        case .handshaking, .offloaded, .established: break
+        }
         precondition(state.pointee.inputByteCount == 0, "bytes were received before earlier ones were read")
         state.pointee.input = ciphertext.baseAddress
         state.pointee.inputByteCount = ciphertext.count
