@@ -56,6 +56,8 @@ public final class HTTP2Session {
     @exclusivity(unchecked) var writeLimit = 0
     /// Where a DATA frame begins whose content was appended and whose head was not; -1 for none.
     @exclusivity(unchecked) var dataFrameStart = -1
+    /// How many trailer sections, at most, are to be followed by a reset of their streams.
+    @exclusivity(unchecked) var trailersBeforeReset = 0
     /// Why the session is to end, until nghttp2 has said so to the client.
     @exclusivity(unchecked) var condemned: HTTP2SessionEnd?
     /// Whether nghttp2 can be used no more, so that the last GOAWAY is made by hand.
@@ -182,7 +184,7 @@ public final class HTTP2Session {
     /// The state of an open stream, nil where nghttp2 does not know the stream or it was refused.
     @inline(__always)
     func state(of id: Int32) -> UnsafeMutablePointer<StreamState>? {
-        guard let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
+        guard !isBroken, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
         return pointer.assumingMemoryBound(to: StreamState.self)
     }
 
