@@ -14,7 +14,8 @@ import HTTPWire
 ///
 /// **Isolation**: loop-affine. The delegate is not retained and must live as long as the session does.
 ///
-/// **Cost**: about 20 KiB for an idle session, most of it nghttp2's frame buffer and compression tables.
+/// **Cost**: an idle session has 27 KiB allocated and 15 KiB resident, most of it nghttp2's frame buffer and tables.
+/// A small request costs 1 µs and, when others have gone before it, allocates nothing (2026-11-22).
 ///
 /// Source: RFC 9113, RFC 7541, RFC 8441, RFC 9218.
 ///
