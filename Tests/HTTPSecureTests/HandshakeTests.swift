@@ -43,6 +43,7 @@ struct HandshakeTests {
         #expect(second.client.isResumed)
         #expect(second.engine.serverName == "www.example.com")
         #expect(second.offloadCount == 0)
+        #expect(second.carriesData())
     }
 
     @Test("Without tickets nothing is resumed", arguments: VersionCase.all)
@@ -92,6 +93,31 @@ struct HandshakeTests {
         let connection = try TestConnection(Fixture.context(), options).run()
         #expect(connection.engine.isEstablished)
         #expect(connection.engine.serverName == "www.example.com")
+        #expect(connection.carriesData())
+    }
+
+    @Test("Data that arrives with the end of the handshake is read at once", arguments: VersionCase.all)
+    func dataWithFinished(version: VersionCase) throws {
+        let connection = try TestConnection(Fixture.context(), version.clientOptions)
+        while !connection.client.isEstablished {
+            connection.client.advance()
+            if connection.client.isEstablished { break }
+            connection.deliver(connection.client.takeOutput())
+            connection.client.receive(connection.output.bytes)
+            connection.output.bytes = []
+        }
+        connection.client.write(Array("early".utf8))
+        connection.client.write(Array(" bird".utf8))
+        connection.run()
+        #expect(connection.plaintext == Array("early bird".utf8))
+        #expect(connection.carriesData())
+    }
+
+    @Test("As many tickets as configured go before the data", arguments: 0...8)
+    func tickets(count: Int) throws {
+        let connection = try TestConnection(Fixture.context { $0.ticketsPerHandshake = count }).run()
+        #expect(connection.carriesData())
+        #expect(connection.client.sessions.count == count)
     }
 
     /// What a client offers and what is chosen; `nil` for a refusal.

@@ -64,6 +64,7 @@ struct OffloadTests {
                 "\(version.name): \(String(describing: connection.failure))"
             )
             #expect(connection.offloadCount == offloads, "\(version.name)")
+            #expect(connection.carriesData())
         }
     }
 

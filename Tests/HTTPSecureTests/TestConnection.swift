@@ -82,6 +82,17 @@ final class TestConnection {
         }
     }
 
+    /// Sends bytes both ways, and whether they arrived.
+    func carriesData() -> Bool {
+        let (question, answer) = (Array("question".utf8), Array("answer".utf8))
+        plaintext = []
+        client.write(question)
+        run()
+        let isWritten = write(answer)
+        run()
+        return isWritten && plaintext == question && client.read() == answer && failure == nil
+    }
+
     @discardableResult
     func write(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { engine.write($0) } }
 }
