@@ -186,7 +186,6 @@ extension QueueDefinition {
             unit = value
             return Self.isUnit(value)
         case "startup": return assign(number(Self.seconds), to: \.startupSeconds)
-        case "idle": return assign(number(Self.seconds), to: \.idleSeconds)
         case "allow":
             guard let subject = AccessControlList.Subject(text: value[...]) else { return false }
             access.append(subject)
