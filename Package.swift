@@ -179,7 +179,11 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTPEngineTests",
-            dependencies: ["HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes"],
+            dependencies: [
+                "HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes", "HTTPSecure", "COpenSSL",
+                "HTTP2",
+                "CNGHTTP2",
+            ],
             resources: [.copy("Logs/LogCorpus")],
             swiftSettings: swiftSettings
         ),
