@@ -15,6 +15,8 @@ public final class Engine: Sendable {
     public let options: EngineOptions
     let cache: ResponseCacheStore
     let connectionPlaces: ConnectionPlaces
+    let addressPlaces: AddressPlaces?
+    let upgradePlaces: ConnectionPlaces
     /// Threads for signatures that would hold up a loop.
     let offloads = OffloadThreads(threadCountMax: Processors.usable.count)
     private let log: LogHub?
@@ -71,6 +73,8 @@ public final class Engine: Sendable {
         let pokes = LoopPokes()
         pokeTargets = pokes
         connectionPlaces = ConnectionPlaces(limit: options.limits.maxConnections) { pokes.resumeAccepting() }
+        addressPlaces = options.limits.maxConnectionsPerAddress.map { AddressPlaces(limit: $0) }
+        upgradePlaces = ConnectionPlaces(limit: options.limits.maxConcurrentUpgradedConnections) {}
         control = Mutex(Control())
     }
 

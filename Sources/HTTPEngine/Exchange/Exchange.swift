@@ -82,6 +82,7 @@ public final class Exchange {
     @exclusivity(unchecked) var connectProtocolRange = ByteRange.empty
     /// Whether the head that is being written hands the stream over.
     @exclusivity(unchecked) var isUpgrading = false
+    @exclusivity(unchecked) var holdsUpgradePlace = false
 
     // The request's content.
     @exclusivity(unchecked) var contentFraming = ContentFraming.none
@@ -303,6 +304,10 @@ public final class Exchange {
         if tlsFacts != nil { tlsFacts = nil }
         connectProtocolRange = .empty
         isUpgrading = false
+        if holdsUpgradePlace {
+            holdsUpgradePlace = false
+            loop.engine.upgradePlaces.release()
+        }
         queuedAt = 0
         contentFraming = .none
         contentRemaining = 0

@@ -32,6 +32,7 @@ final class EngineLoop: LoopDelegate {
     let headerWait: Int64
     let idleTimeout: Int64
     let handshakeTimeout: Int64
+    let requestCountMax: UInt32
     /// Bytes of input held for a connection; over it receiving pauses.
     ///
     /// A head must fit.
@@ -76,6 +77,7 @@ final class EngineLoop: LoopDelegate {
         idleTimeout = engine.options.timeouts.idleConnection.saturatedNanoseconds
         handshakeTimeout = engine.options.timeouts.tlsHandshake.saturatedNanoseconds
         let limits = engine.options.limits
+        requestCountMax = limits.maxRequestsPerConnection.map { UInt32(clamping: max(1, $0)) } ?? .max
         inputCountMax = max(limits.maxRequestBufferSize, limits.maxRequestHeadBytes)
         headLimits = HeadLimits(
             headBytesMax: limits.maxRequestHeadBytes,
