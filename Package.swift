@@ -216,7 +216,9 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTPRingServiceTests",
-            dependencies: ["HTTPRingService", "HTTPEngine", "IORing", "URLPrefixes", "httpring", "httpringd"],
+            dependencies: [
+                "HTTPRingService", "HTTPEngine", "IORing", "URLPrefixes", "httpring", "httpringd",
+            ],
             resources: [.copy("Corpus")],
             swiftSettings: swiftSettings
         ),
