@@ -281,7 +281,7 @@ final class Connection {
         case .close:
             operationsPending -= 1
             finishIfQuiet()
-        case .cancel, .accept, .file: break
+        case .cancel, .accept, .file, .queue: break
         }
     }
 
@@ -346,6 +346,7 @@ enum TokenKind: UInt8 {
     case cancel
     case close
     case file
+    case queue
 }
 
 /// Both ends of a connection.

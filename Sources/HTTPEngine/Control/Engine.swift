@@ -260,6 +260,32 @@ public final class Engine: Sendable {
         }
     }
 
+    /// Runs a closure on each loop's thread, one after the other, and gathers what they return.
+    func onEachLoop<Result: Sendable>(_ body: @escaping @Sendable (EngineLoop) -> Result) async -> [Result] {
+        var results: [Result] = []
+        for handle in control.withLock({ $0.loops }) {
+            results.append(
+                await withCheckedContinuation { continuation in
+                    handle.ring.post { continuation.resume(returning: body(handle.loop)) }
+                }
+            )
+        }
+        return results
+    }
+
+    /// Runs a closure on one loop's thread.
+    func onLoop(_ index: Int, _ body: @escaping @Sendable (EngineLoop) -> Void) async {
+        let loops = control.withLock { $0.loops }
+        guard !loops.isEmpty else { return }
+        let handle = loops[index % loops.count]
+        await withCheckedContinuation { continuation in
+            handle.ring.post {
+                body(handle.loop)
+                continuation.resume()
+            }
+        }
+    }
+
     // MARK: Addresses
 
     /// Listens at an address that no prefix names, such as a Unix socket or an inherited descriptor.

@@ -26,7 +26,7 @@ extension Exchange: HTTPUpgradeFeature {
         holdsUpgradePlace = true
     }
 
-    private func upgradeNow() throws -> any UpgradedStream {
+    func upgradeNow() throws -> any UpgradedStream {
         guard isUpgradableRequest else { throw HTTPResponseError(.notUpgradable) }
         guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
         try takeUpgradePlace()

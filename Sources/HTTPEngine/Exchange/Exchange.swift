@@ -50,7 +50,7 @@ public final class Exchange {
     @exclusivity(unchecked) var worker: Worker?
     @exclusivity(unchecked) var cancelHandler: (() -> Void)?
     @exclusivity(unchecked) var stage = Stage.spare
-    @exclusivity(unchecked) private var isHeldByDriver = false
+    @exclusivity(unchecked) var isHeldByDriver = false
     @exclusivity(unchecked) private var isHeldByHandler = false
     /// Whether the client has gone or the request was aborted.
     @exclusivity(unchecked) public private(set) var isAborted = false
