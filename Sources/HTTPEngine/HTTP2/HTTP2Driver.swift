@@ -186,6 +186,7 @@ final class HTTP2Driver: ProtocolDriver {
         handle.context = Unmanaged.passUnretained(stream).toOpaque()
         requestCount &+= 1
         loop.counters.http2Streams.count()
+        if requestCount >= loop.requestCountMax { beginDrain() }
         return stream
     }
 
