@@ -81,11 +81,12 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(name: "HTTPRingControl", swiftSettings: swiftSettings),
         .target(
             name: "HTTPRing",
             dependencies: [
-                "CFiles", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPSecure", "HTTPWire", "IORing",
-                "URLPrefixes", "ResponseCache",
+                "CFiles", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPRingControl", "HTTPSecure", "HTTPWire",
+                "IORing", "QueueTransport", "URLPrefixes", "ResponseCache",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -113,7 +114,9 @@ let package = Package(
         ),
         .target(
             name: "HTTPRingService",
-            dependencies: ["HTTPEngine", "HTTPSecure", "IORing", "URLPrefixes"],
+            dependencies: [
+                "HTTPEngine", "HTTPRingControl", "HTTPSecure", "IORing", "QueueTransport", "URLPrefixes",
+            ],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
@@ -228,7 +231,7 @@ let package = Package(
         .testTarget(
             name: "HTTPRingServiceTests",
             dependencies: [
-                "HTTPRingService", "HTTPEngine", "IORing", "URLPrefixes", "httpring", "httpringd",
+                "HTTPRingService", "HTTPEngine", "IORing", "URLPrefixes", "httpring", "httpringd", "testapp",
             ],
             resources: [.copy("Corpus")],
             swiftSettings: swiftSettings

@@ -11,7 +11,7 @@ import Synchronization
 import URLPrefixes
 import UnixSignals
 
-/// An HTTP server in this process: the engine and an application behind one request queue.
+/// An HTTP server: an application behind one request queue of the engine, in this process or in the service.
 ///
 /// ```swift
 /// try await HTTPRingServer(urlPrefixes: ["http://*:8080/"]).run { context in
@@ -21,13 +21,18 @@ import UnixSignals
 public final class HTTPRingServer: HTTPServer {
     /// What the server was made with.
     public let options: HTTPRingServerOptions
-    private let engine: Engine
+    let engine: Engine
+    let host: HTTPRingHost
     private let tls: TLSServerContext?
     private let queue: RequestQueue
-    private let group: URLGroup
-    private let prefixes: [URLPrefix]
-    private let serverAddresses: ServerAddresses
-    private let logger: Logger
+    let group: URLGroup
+    let prefixes: [URLPrefix]
+    let serverAddresses: ServerAddresses
+    let logger: Logger
+    let attached = Mutex(AttachedState())
+    /// Why the server should stop by itself: an error, or `nil` where another process takes over.
+    let endings: AsyncStream<EngineError?>
+    let ending: AsyncStream<EngineError?>.Continuation
     private let state = Mutex(State.new)
     private let tasks = Mutex<[Task<Void, Never>]>([])
 
@@ -37,17 +42,23 @@ public final class HTTPRingServer: HTTPServer {
     ///
     /// - Parameters:
     ///   - urlPrefixes: what to serve; replaces the options' own list unless empty.
+    ///   - host: where the engine runs; replaces the options' own unless `nil`.
     ///   - options: everything else.
     ///   - logger: where handler errors and start and stop are told.
     /// - Throws: `URLPrefixError` for a prefix that is none, with a valid example.
     public init(
         urlPrefixes: [String] = [],
+        host: HTTPRingHost? = nil,
         options: HTTPRingServerOptions = HTTPRingServerOptions(),
         logger: Logger = Logger(label: "httpring")
     ) throws {
         var options = options
         if !urlPrefixes.isEmpty { options.urlPrefixes = urlPrefixes }
         if options.urlPrefixes.isEmpty { options.urlPrefixes = HTTPRingServer.prefixesOfEnvironment() }
+        let host = host ?? options.host ?? .ofEnvironment
+        options.host = host
+        self.host = host
+        (endings, ending) = AsyncStream.makeStream()
         if options.urlPrefixes.isEmpty, options.endpoints.isEmpty {
             options.urlPrefixes = ["http://localhost:5000/"]
         }
@@ -55,7 +66,7 @@ public final class HTTPRingServer: HTTPServer {
         self.logger = logger
         prefixes = try options.urlPrefixes.map { try URLPrefix($0, allowingPortZero: true) }
         for prefix in prefixes where prefix.scheme == .https {
-            guard options.tls == nil else { break }
+            guard options.tls == nil, host == .embedded else { break }
             throw EngineError("\(prefix): an https prefix needs certificates; set the options' `tls`")
         }
         var engineOptions = options.engineOptions
@@ -115,8 +126,8 @@ public final class HTTPRingServer: HTTPServer {
 
     /// Starts the loops, registers the prefixes and listens.
     ///
-    /// - Throws: where io_uring is refused or an address can't be had, in words with the next step; nothing is
-    ///   left open then. A server starts once.
+    /// - Throws: where io_uring is refused, an address can't be had, or the service can't be reached or refuses, in
+    ///   words with the next step; nothing is left open then. A server starts once.
     public func start(application: some HTTPApplication) async throws {
         let isNew = state.withLock { state in
             guard state == .new else { return false }
@@ -131,11 +142,16 @@ public final class HTTPRingServer: HTTPServer {
         }
         try engine.start()
         do {
-            for prefix in prefixes {
-                let bound = try await engine.register(prefix, group: group)
-                serverAddresses.add(bound.description)
+            switch host {
+            case .embedded:
+                for prefix in prefixes {
+                    let bound = try await engine.register(prefix, group: group)
+                    serverAddresses.add(bound.description)
+                }
+                for endpoint in options.endpoints { try listen(endpoint) }
+            case .service(let queue, let mode, let socket):
+                try await attach(queue: queue, mode: mode, socket: socket)
             }
-            for endpoint in options.endpoints { try listen(endpoint) }
         } catch {
             await engine.stop(within: .zero)
             throw error
@@ -206,7 +222,10 @@ public final class HTTPRingServer: HTTPServer {
             return true
         }
         guard isStarted else { return }
-        await engine.stop(within: deadline)
+        let start = ContinuousClock.now
+        await drainQueue(within: deadline)
+        await engine.stop(within: max(.zero, deadline - (ContinuousClock.now - start)))
+        detach()
         for task in tasks.withLock({ $0 }) { task.cancel() }
     }
 
@@ -218,7 +237,11 @@ public final class HTTPRingServer: HTTPServer {
     /// - Throws: `URLPrefixError`, `PrefixTableError` where it is taken, or `IORingError` where its port is.
     @discardableResult
     public func addPrefix(_ text: String) async throws -> String {
-        let bound = try await engine.register(URLPrefix(text, allowingPortZero: true), group: group)
+        let prefix = try URLPrefix(text, allowingPortZero: true)
+        if let connection = attached.withLock({ $0.connection }) {
+            return try await register(prefix, connection).description
+        }
+        let bound = try await engine.register(prefix, group: group)
         serverAddresses.add(bound.description)
         return bound.description
     }
@@ -229,7 +252,13 @@ public final class HTTPRingServer: HTTPServer {
     @discardableResult
     public func removePrefix(_ text: String) async throws -> Bool {
         let prefix = try URLPrefix(text)
-        guard await engine.unregister(prefix) else { return false }
+        if let connection = attached.withLock({ $0.connection }) {
+            guard serverAddresses.addresses.contains(prefix.description) else { return false }
+            try connection.unregister(prefix)
+            await serveNoLonger(prefix)
+        } else {
+            guard await engine.unregister(prefix) else { return false }
+        }
         serverAddresses.remove(prefix.description)
         return true
     }
@@ -258,10 +287,12 @@ public final class HTTPRingServer: HTTPServer {
 
     /// Serves until SIGTERM or SIGINT comes or the task is cancelled, then stops gracefully.
     ///
+    /// A server attached to the service also stops where the service wants another process in its place.
+    ///
     /// - Parameters:
     ///   - onReady: called once with the prefixes served, when every listener accepts.
     ///   - handler: answers one request.
-    /// - Throws: what `start(application:)` throws.
+    /// - Throws: what `start(application:)` throws; `EngineError` where the service went away.
     public func run(
         onReady: (@Sendable ([String]) -> Void)? = nil,
         _ handler: @escaping HandlerApplication.Handler
@@ -279,8 +310,15 @@ public final class HTTPRingServer: HTTPServer {
         signal(SIGPIPE, SIG_IGN)
         try await start(application: application)
         onReady?(serverAddresses.addresses)
-        for await _ in signals { break }
+        let forwarding = Task { [ending] in for await _ in signals { ending.yield(nil) } }
+        var failure: EngineError?
+        for await reason in endings {
+            failure = reason
+            break
+        }
+        forwarding.cancel()
         await stop(within: options.shutdownTimeout)
+        if let failure { throw failure }
     }
 
     /// The server as a service of a swift-service-lifecycle group.
@@ -296,8 +334,13 @@ struct HTTPRingService<Application: HTTPApplication>: Service {
 
     func run() async throws {
         try await server.start(application: application)
-        try? await gracefulShutdown()
+        var failure: EngineError?
+        for await reason in server.endings.cancelOnGracefulShutdown() {
+            failure = reason
+            break
+        }
         await server.stop(within: server.options.shutdownTimeout)
+        if let failure { throw failure }
     }
 }
 

@@ -19,6 +19,8 @@ public struct HTTPRingServerOptions: Sendable {
     ///
     /// Empty: those of the environment variable `HTTPRING_URLS`, separated by `;`, or `http://localhost:5000/`.
     public var urlPrefixes: [String] = []
+    /// Where the engine runs; `nil` asks the environment variable `HTTPRING_SERVICE_QUEUE`, else it is embedded.
+    public var host: HTTPRingHost?
     /// Addresses beside those the prefixes name: Unix sockets and inherited descriptors.
     public var endpoints: [HTTPRingEndpoint] = []
     /// Number of event loops, each a thread; `nil`: one for each processor the process may use.

@@ -16,10 +16,10 @@ struct TestApp: AsyncParsableCommand {
             "Prints one line when every listener accepts. SIGTERM or SIGINT stops it within 5 seconds."
     )
 
-    @Option(help: "A cleartext listener, HOST:PORT; port 0 takes a free one. May be repeated.")
+    @Option(help: "A cleartext listener, HOST:PORT[/PATH/]; port 0 takes a free one. May be repeated.")
     var http: [ListenAddress] = []
 
-    @Option(help: "A TLS listener, HOST:PORT.")
+    @Option(help: "A TLS listener, HOST:PORT[/PATH/].")
     var https: [ListenAddress] = []
 
     @Option(help: "A QUIC listener, HOST:PORT.")
@@ -34,6 +34,12 @@ struct TestApp: AsyncParsableCommand {
     @Option(help: "Event loops; one for each core unless given.")
     var workers: Int?
 
+    @Option(help: "A queue of the service's to attach to, instead of listening: the service has the listeners.")
+    var attach: String?
+
+    @Option(help: "The control socket of the service.")
+    var serviceSocket: String?
+
     @OptionGroup(title: "Limits")
     var limits: LimitOptions
 
@@ -42,11 +48,14 @@ struct TestApp: AsyncParsableCommand {
 
     func validate() throws {
         if !http3.isEmpty { throw ValidationError("--http3 is not available: use --https.") }
-        if !https.isEmpty, cert == nil || key == nil {
+        if !https.isEmpty, attach == nil, cert == nil || key == nil {
             throw ValidationError("--https needs --cert PEM and --key PEM; tools/dev-cert makes them.")
         }
         if http.isEmpty, https.isEmpty {
             throw ValidationError("Give at least one listener: --http HOST:PORT or --https HOST:PORT.")
+        }
+        if serviceSocket != nil, attach == nil {
+            throw ValidationError("--service-socket goes with --attach QUEUE.")
         }
         if let workers, workers < 1 { throw ValidationError("--workers is at least 1.") }
     }
@@ -61,6 +70,7 @@ struct TestApp: AsyncParsableCommand {
             options.tls = TLSServerConfiguration(identities: [identity])
         }
         let prefixes = http.map { $0.urlPrefix(scheme: "http") } + https.map { $0.urlPrefix(scheme: "https") }
+        if let attach { options.host = .service(queue: attach, socket: serviceSocket) }
         let server = try HTTPRingServer(urlPrefixes: prefixes, options: options)
         let routes = TestRoutes(statistics: { TestApp.read(server) }, files: try fileHandler())
         let listeners = http.map { ("http", $0) } + https.map { ("https", $0) }

@@ -99,6 +99,8 @@ final class FakeAttacher: QueueAttacher {
     }
 
     func detach(client: ClientID, queue: UInt64) { detached.append(client) }
+
+    func drain(client: ClientID, queue: UInt64) {}
 }
 
 /// What starts nothing, and notes what it was asked to.

@@ -3,8 +3,9 @@
 import Glibc
 
 /// Runs blocking work on a thread of its own, so that neither a loop nor Swift's pool waits for it.
-enum BlockingThread {
-    static func run(_ work: @escaping @Sendable () -> Void) {
+package enum BlockingThread {
+    /// Starts the thread.
+    package static func run(_ work: @escaping @Sendable () -> Void) {
         let box = Unmanaged.passRetained(WorkBox(work))
         var thread = pthread_t()
         let result = pthread_create(

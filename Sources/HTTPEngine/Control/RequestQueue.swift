@@ -63,6 +63,14 @@ public final class RequestQueue: Sendable {
         attached.withLock { $0 = consumer }
     }
 
+    /// Makes the application of another queue this one's, where that has one.
+    public func takeConsumer(of other: RequestQueue) {
+        if let consumer = other.consumer { attach(consumer) }
+    }
+
+    /// The queue's way to other processes; `nil` where it has none.
+    public var remoteConsumer: QueueConsumer? { consumer as? QueueConsumer }
+
     /// Refuses new requests from now on with 503 (`AppShutdown`).
     public func shutDown() { closed.store(true, ordering: .relaxed) }
 

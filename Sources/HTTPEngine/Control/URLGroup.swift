@@ -75,6 +75,8 @@ final class Routes: Sendable {
 final class RouteTarget: Sendable {
     let index: Int32
     let prefix: URLPrefix
+    /// The number by which other processes know the prefix.
+    let registration: UInt64
     /// The prefix's full form, for logs and the request's information.
     let text: String
     let group: URLGroup
@@ -91,6 +93,7 @@ final class RouteTarget: Sendable {
     init(index: Int32, prefix: URLPrefix, group: URLGroup) {
         self.index = index
         self.prefix = prefix
+        registration = QueueRegistration.number(of: prefix)
         self.text = prefix.description
         self.group = group
         self.queue = group.queue

@@ -33,6 +33,14 @@ public final class QueueConsumer: RequestConsumer {
 public struct QueueRegistration: Sendable {
     let target: RouteTarget
 
+    /// The number by which both sides know the registration of a prefix.
+    ///
+    /// It follows from the prefix's full form (FNV-1a, 64 bits), so that it stays the same over every change of the
+    /// service's routes and never comes to mean another prefix.
+    public static func number(of prefix: URLPrefix) -> UInt64 {
+        prefix.description.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+
     /// Makes a registration's counterpart in the worker.
     public init(prefix: URLPrefix, group: URLGroup) {
         target = RouteTarget(index: 0, prefix: prefix, group: group)
@@ -82,7 +90,7 @@ extension Engine {
     ///   - descriptors: as they came from the service.
     ///   - loopIndex: which loop, modulo their number.
     ///   - creditMax: requests taken at once.
-    ///   - registrations: by the numbers the service gave them.
+    ///   - registrations: by their numbers; see `QueueRegistration.number(of:)`.
     ///   - onEnd: called on the loop's thread when the queue ended, with what the service did wrong, or `nil`.
     /// - Throws: `TransportViolation` or `TransportError`.
     public func serveQueue(
@@ -103,6 +111,32 @@ extension Engine {
     }
 }
 
+extension Engine {
+    /// Serves other registrations than before on this worker's queues; requests in progress go on.
+    ///
+    /// - Parameter registrations: all of them, by their numbers.
+    public func setQueueRegistrations(_ registrations: [UInt64: QueueRegistration]) async {
+        let targets = registrations.mapValues(\.target)
+        _ = await onEachLoop { loop in
+            for port in loop.queues.all(WorkerPort.self) { port.targets = targets }
+        }
+    }
+
+    /// Waits until this worker's queues have been drained by the service and their requests are answered.
+    ///
+    /// - Parameter deadline: how long at most.
+    public func finishQueues(within deadline: Duration) async {
+        let end = ContinuousClock.now + deadline
+        while ContinuousClock.now < end, !Task.isCancelled {
+            let isFinished = await onEachLoop { loop in
+                loop.queues.all(WorkerPort.self).allSatisfy(\.isFinished)
+            }
+            if isFinished.allSatisfy({ $0 }) { return }
+            try? await Task.sleep(for: .milliseconds(2))
+        }
+    }
+}
+
 /// A worker process's queues, one for each loop of the service.
 public final class QueueAttachment: Sendable {
     private let engine: Engine
@@ -110,9 +144,14 @@ public final class QueueAttachment: Sendable {
     init(_ engine: Engine) { self.engine = engine }
 
     /// Ends the queues: requests the worker has are answered 503 or reset.
+    ///
+    /// What the worker had written is read before.
     public func end() async {
         _ = await engine.onEachLoop { loop in
-            for port in loop.queues.all(ServicePort.self) where port.attachment === self { port.close(nil) }
+            for port in loop.queues.all(ServicePort.self) where port.attachment === self {
+                port.readLast()
+                port.close(nil)
+            }
         }
     }
 

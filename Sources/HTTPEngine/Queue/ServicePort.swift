@@ -55,7 +55,7 @@ final class ServicePort: QueuePort {
             return
         }
         var request = QueuedRequest()
-        request.registration = UInt64(truncatingIfNeeded: exchange.target?.index ?? 0)
+        request.registration = exchange.target?.registration ?? 0
         request.urlGroup = exchange.target?.group.id ?? 0
         request.connection = exchange.connectionNumber
         request.requestNumber = exchange.requestNumber
@@ -124,6 +124,16 @@ final class ServicePort: QueuePort {
             }
         }
         if hasCredit { loop.retryWaiting() }
+    }
+
+    /// Takes what the worker wrote before it ended.
+    func readLast() {
+        guard isOpen else { return }
+        do throws(TransportViolation) {
+            try turn()
+        } catch {
+            close(error)
+        }
     }
 
     private func take(_ message: WorkerMessage) throws(TransportViolation) {

@@ -11,7 +11,10 @@ import QueueTransport
 /// if they had come over a connection.
 final class WorkerPort: QueuePort {
     let worker: WorkerEnd
-    private let targets: [UInt64: RouteTarget]
+    /// What is served, by registration numbers.
+    @exclusivity(unchecked) var targets: [UInt64: RouteTarget]
+    @exclusivity(unchecked) private var inProgressCount = 0
+    @exclusivity(unchecked) private var isDrained = false
     @exclusivity(unchecked) private var drivers: ContiguousArray<QueueDriver?>
     @exclusivity(unchecked) private var touched: ContiguousArray<QueueDriver> = []
 
@@ -30,6 +33,9 @@ final class WorkerPort: QueuePort {
     }
 
     override var end: QueueEnd { worker }
+
+    /// Whether the service sends no more requests and all that came are answered.
+    var isFinished: Bool { !isOpen || (isDrained && inProgressCount == 0) }
 
     /// Has a driver's output looked at in the port's next turn.
     func touch(_ driver: QueueDriver) {
@@ -53,7 +59,8 @@ final class WorkerPort: QueuePort {
             case .cancelled(let id): drivers[id.slot]?.cancelled()
             case .window(let id, _): drivers[id.slot]?.windowOpened()
             case .room: hasRoom = true
-            case .hello, .drain, .ping: break
+            case .drain: isDrained = true
+            case .hello, .ping: break
             }
         }
         if hasRoom { for case let driver? in drivers where driver.isStalled { driver.windowOpened() } }
@@ -86,12 +93,16 @@ final class WorkerPort: QueuePort {
         let driver = drivers[id.slot] ?? QueueDriver(port: self)
         drivers[id.slot] = driver
         let exchange = loop.takeExchange()
+        inProgressCount += 1
         driver.begin(exchange, id, request, target, bytes)
         loop.deliver(exchange, to: queue, consumer: target.consumer)
     }
 
     /// A request is over here; another may come.
-    func requestEnded() { worker.offer(1) }
+    func requestEnded() {
+        inProgressCount -= 1
+        worker.offer(1)
+    }
 
     override func closed() {
         for case let driver? in drivers { driver.portClosed() }

@@ -138,6 +138,16 @@ extension ControlPlane {
         return .answer(.attached(answer.payload), answer.descriptors)
     }
 
+    /// An attached client takes no more requests.
+    func drain(_ id: UInt64, _ client: LiveClient) throws(ControlFailure) -> String? {
+        _ = try openedQueue(id, client)
+        guard queues[id]?.attached.contains(client.id) == true else {
+            throw ControlFailure(.notFound, "This connection is not attached to queue \(id).")
+        }
+        attacher?.drain(client: client.id, queue: id)
+        return nil
+    }
+
     /// A client has the queue no longer.
     func leave(_ id: UInt64, _ client: ClientID) {
         if queues[id]?.attached.remove(client) != nil { attacher?.detach(client: client, queue: id) }

@@ -235,6 +235,7 @@ public final class ControlPlane {
         case .setProperties(let object, let values):
             .answer(.done(try setProperties(object, values, client)))
         case .attach(let queue, let payload): try attach(queue, payload, descriptors, client)
+        case .drain(let queue): .answer(.done(try drain(queue, client)))
         }
     }
 
@@ -296,7 +297,8 @@ extension ControlRequest {
         case .register(_, let url): ("register", url)
         case .openQueue(let name, _, _, _): ("open queue", name)
         case .attach(let queue, _): ("attach", "\(queue)")
-        case .show, .flushLogs, .createSession, .createGroup, .close, .bind, .unregister, .setProperties: nil
+        case .show, .flushLogs, .createSession, .createGroup, .close, .bind, .unregister, .setProperties, .drain:
+            nil
         }
     }
 }

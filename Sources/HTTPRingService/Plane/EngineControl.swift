@@ -96,6 +96,8 @@ public protocol QueueAttacher: AnyObject {
     ) throws(ControlFailure) -> (payload: [UInt8], descriptors: [PassedDescriptor])
     /// Parts a client from a queue; requests it has not taken go to others.
     func detach(client: ClientID, queue: UInt64)
+    /// Hands a client no more requests of a queue; returns when none is on its way.
+    func drain(client: ClientID, queue: UInt64)
 }
 
 /// What starts the processes of defined queues.

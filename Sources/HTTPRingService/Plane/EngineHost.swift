@@ -15,9 +15,9 @@ public final class EngineHost: EngineControl {
         var prefixes: [URLPrefix] = []
     }
 
-    private let engine: Engine
+    let engine: Engine
     private let session: ServerSession
-    private let waiter: EngineWaiter
+    let waiter: EngineWaiter
     private var queues: [UInt64: RequestQueue] = [:]
     private var groups: [UInt64: Group] = [:]
     private var timeouts: [ServiceTimeout: UInt16]
@@ -68,7 +68,9 @@ public final class EngineHost: EngineControl {
     /// Requests that wait in the old one stay there.
     public func updateQueue(_ id: UInt64, _ settings: QueueSettings) throws(ControlFailure) {
         let old = queues[id]
-        queues[id] = Self.queue(settings)
+        let queue = Self.queue(settings)
+        if let old { queue.takeConsumer(of: old) }
+        queues[id] = queue
         do throws(ControlFailure) {
             for (group, value) in groups where value.settings.queue == id {
                 try setGroup(group, value.settings)

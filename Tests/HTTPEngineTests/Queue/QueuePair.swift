@@ -35,7 +35,7 @@ final class QueuePair: Sendable {
         try worker.start()
     }
 
-    /// Opens the queues of `engine` to the worker; its prefixes have the numbers of their order.
+    /// Opens the queues of `engine` to the worker.
     func connect(
         _ engine: Engine,
         _ consumer: QueueConsumer,
@@ -51,8 +51,8 @@ final class QueuePair: Sendable {
             maxRequestBodySize: maxRequestBodySize
         )
         var registrations: [UInt64: QueueRegistration] = [:]
-        for (index, prefix) in prefixes.enumerated() {
-            registrations[UInt64(index)] = QueueRegistration(prefix: prefix, group: group)
+        for prefix in prefixes {
+            registrations[QueueRegistration.number(of: prefix)] = QueueRegistration(prefix: prefix, group: group)
         }
         let box = DescriptorBox()
         let violations = self.violations

@@ -42,7 +42,8 @@ public final class ControlClient {
                 switch -result {
                 case ENOENT, ECONNREFUSED:
                     "The service does not run, or has another control socket. Start it with 'systemctl start "
-                        + "httpringd', or name its socket with --control."
+                        + "httpringd', or name its socket: --control for httpring, HTTPRING_SERVICE_SOCKET for an "
+                        + "application."
                 case EACCES:
                     "You may not use the control socket: see socket-mode in [control] of the configuration."
                 case EAGAIN: "The service is busy. Try again."
@@ -98,6 +99,9 @@ public final class ControlClient {
             if isLast { return }
         }
     }
+
+    /// Whether something was read that no call has taken yet, so that the descriptor may stay silent about it.
+    public var hasUnreadMessage: Bool { framer.heldByteCount > 0 }
 
     /// Waits for an event and tells `onEvent`.
     public func readEvents() throws {

@@ -85,13 +85,15 @@ public enum ControlRequest: Sendable, Hashable {
     case setProperties(UInt64, [NamedValue])
     /// Attaches the client's memory to a queue; the transport's own bytes and descriptors go along.
     case attach(queue: UInt64, payload: [UInt8])
+    /// Takes no more requests of a queue that the client is attached to; those it has go on.
+    case drain(queue: UInt64)
 }
 
 extension ControlRequest {
     fileprivate enum Command: UInt8 {
         case add = 1, update, delete, show, flushCache, flushLogs, recycle, createSession, createGroup,
             openQueue
-        case close, bind, register, unregister, setProperties, attach
+        case close, bind, register, unregister, setProperties, attach, drain
     }
 
     /// The message that carries the request; `number` is repeated in the answers.
@@ -149,6 +151,7 @@ extension ControlRequest {
         case .attach(let queue, let payload):
             writer.command(.attach, queue)
             writer.data(payload)
+        case .drain(let queue): writer.command(.drain, queue)
         default: preconditionFailure("encoded(number:) writes every other request")
         }
     }
@@ -198,6 +201,7 @@ extension ControlRequest {
         case .unregister: .unregister(group: try reader.number(), url: try reader.text())
         case .setProperties: .setProperties(try reader.number(), try reader.values())
         case .attach: .attach(queue: try reader.number(), payload: try reader.data())
+        case .drain: .drain(queue: try reader.number())
         }
     }
 }

@@ -3,24 +3,24 @@
 import Glibc
 
 /// What arrived on a Unix socket.
-struct ReceivedPiece {
+package struct ReceivedPiece {
     /// Bytes read; 0 is the end, negative a negative errno.
-    var byteCount: Int
+    package var byteCount: Int
     /// Descriptors that came along.
-    var descriptors: [PassedDescriptor]
+    package var descriptors: [PassedDescriptor]
     /// Whether more descriptors came than there was room for.
-    var isTruncated: Bool
+    package var isTruncated: Bool
 }
 
 /// Calls on Unix stream sockets that carry descriptors and tell who is at the other end.
-enum UnixSocket {
-    /// The most descriptors one call takes or gives.
-    static let descriptorsMax = 16
+package enum UnixSocket {
+    /// The most descriptors one call takes or gives; the kernel passes at most 253 (unix(7)).
+    package static let descriptorsMax = 252
     // SCM_RIGHTS: a header of 16 bytes, then four bytes for each descriptor (cmsg(3)).
     private static let headerByteCount = 16
 
     /// Connects to a socket; a negative errno where it fails.
-    static func connect(_ path: String) -> Int32 {
+    package static func connect(_ path: String) -> Int32 {
         var address = sockaddr_un()
         let room = MemoryLayout.size(ofValue: address.sun_path)
         let name = Array(path.utf8)
@@ -44,7 +44,7 @@ enum UnixSocket {
     }
 
     /// Accepts a connection, not blocking and closed in children; a negative errno where there is none.
-    static func accept(_ listener: Int32) -> Int32 {
+    package static func accept(_ listener: Int32) -> Int32 {
         let descriptor = Glibc.accept(listener, nil, nil)
         guard descriptor >= 0 else { return -errno }
         setFlags(descriptor)
@@ -52,35 +52,17 @@ enum UnixSocket {
     }
 
     /// Has a descriptor never block, and not be there in children.
-    static func setFlags(_ descriptor: Int32) {
+    package static func setFlags(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     }
 
-    /// Who connected, as it was at that moment; `nil` where the kernel does not say (unix(7)).
-    static func identity(of descriptor: Int32) -> PeerIdentity? {
-        // struct ucred: process, user, group.
-        var credentials = [UInt32](repeating: 0, count: 3)
-        var length = socklen_t(12)
-        guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0, length == 12 else {
-            return nil
-        }
-        var groups = [UInt32](repeating: 0, count: 65_536)
-        length = socklen_t(groups.count * 4)
-        let peerGroups: Int32 = 59  // SO_PEERGROUPS [4.13], which Glibc's module leaves out.
-        guard getsockopt(descriptor, SOL_SOCKET, peerGroups, &groups, &length) == 0 else { return nil }
-        var all = Array(groups.prefix(Int(length) / 4))
-        if !all.contains(credentials[2]) { all.append(credentials[2]) }
-        return PeerIdentity(
-            processID: Int32(bitPattern: credentials[0]),
-            userID: credentials[1],
-            groupIDs: all
-        )
-    }
-
     /// Reads what is there.
-    static func receive(_ descriptor: Int32, into buffer: inout [UInt8], waits: Bool = false) -> ReceivedPiece
-    {
+    package static func receive(
+        _ descriptor: Int32,
+        into buffer: inout [UInt8],
+        waits: Bool = false
+    ) -> ReceivedPiece {
         var control = [UInt64](repeating: 0, count: (headerByteCount + descriptorsMax * 4) / 8)
         let flags = Int32(MSG_CMSG_CLOEXEC) | (waits ? 0 : Int32(MSG_DONTWAIT))
         let (count, controlCount, isTruncated) = buffer.withUnsafeMutableBytes { bytes in
@@ -125,7 +107,7 @@ enum UnixSocket {
     }
 
     /// Sends bytes, with descriptors along the first of them; returns how many, or a negative errno.
-    static func send(
+    package static func send(
         _ descriptor: Int32,
         _ bytes: ArraySlice<UInt8>,
         _ descriptors: [PassedDescriptor] = [],

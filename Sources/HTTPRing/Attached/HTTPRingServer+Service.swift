@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPEngine
+import HTTPRingControl
+import Logging
+import QueueTransport
+import Synchronization
+import URLPrefixes
+
+// A server whose engine runs in the service.
+extension HTTPRingServer {
+    /// Connects to the service, registers the prefixes and serves the queue.
+    func attach(queue name: String, mode: HTTPRingQueueMode, socket: String?) async throws {
+        guard options.endpoints.isEmpty else {
+            throw EngineError("The service owns the ports: leave the options' `endpoints` empty.")
+        }
+        let connection = try ServiceConnection(
+            queue: name,
+            mode: mode.opening,
+            socket: socket ?? HTTPRingHost.standardSocket
+        )
+        do {
+            for prefix in prefixes { try await register(prefix, connection) }
+            let passed = try connection.attach()
+            let registrations = attached.withLock { $0.registrations }
+            for loop in 0..<passed.count / 3 {
+                let descriptors = QueueDescriptors(
+                    memory: passed[loop * 3].take(),
+                    workerBell: passed[loop * 3 + 1].take(),
+                    serviceBell: passed[loop * 3 + 2].take()
+                )
+                try await engine.serveQueue(descriptors, onLoop: loop, registrations: registrations) {
+                    [ending] violation in
+                    if let violation { ending.yield(EngineError("The service broke its queue: \(violation).")) }
+                }
+            }
+        } catch {
+            connection.close()
+            throw error
+        }
+        attached.withLock { $0.connection = connection }
+        connection.watch { [ending] event in
+            switch event {
+            case .drain: ending.yield(nil)
+            case .ended(let why): ending.yield(EngineError(why))
+            }
+        }
+    }
+
+    /// Registers a prefix at the service and serves what comes below it.
+    @discardableResult
+    func register(_ prefix: URLPrefix, _ connection: ServiceConnection) async throws -> URLPrefix {
+        // Known before the first request comes, unless the service chooses the port.
+        if prefix.port != 0 { await serve(prefix) }
+        do {
+            let bound = try connection.register(prefix)
+            if bound != prefix { await serve(bound) }
+            serverAddresses.add(bound.description)
+            return bound
+        } catch {
+            await serveNoLonger(prefix)
+            throw error
+        }
+    }
+
+    private func serve(_ prefix: URLPrefix) async {
+        let registration = QueueRegistration(prefix: prefix, group: group)
+        let all = attached.withLock { attached in
+            attached.registrations[QueueRegistration.number(of: prefix)] = registration
+            return attached.registrations
+        }
+        await engine.setQueueRegistrations(all)
+    }
+
+    /// Forgets a prefix; what is on its way below it gets 503.
+    func serveNoLonger(_ prefix: URLPrefix) async {
+        let all = attached.withLock { attached in
+            attached.registrations[QueueRegistration.number(of: prefix)] = nil
+            return attached.registrations
+        }
+        await engine.setQueueRegistrations(all)
+    }
+
+    /// Takes no more requests from the service and lets those in progress end.
+    func drainQueue(within deadline: Duration) async {
+        guard let connection = attached.withLock({ $0.connection }) else { return }
+        do {
+            try connection.drain()
+            await engine.finishQueues(within: deadline)
+        } catch {
+            logger.warning("the service is gone before the queue was drained", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Ends the connection to the service, if there is one.
+    func detach() { attached.withLock { $0.connection.take() }?.close() }
+}
+
+/// What a server has at the service.
+struct AttachedState: Sendable {
+    var connection: ServiceConnection?
+    var registrations: [UInt64: QueueRegistration] = [:]
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+@Suite(
+    "Applications of several users behind one port",
+    .serialized,
+    .enabled(if: ServiceProcess.isRoot, "needs root to be other users")
+)
+struct AttachTests {
+    private let (alice, bob): (UInt32, UInt32) = (61001, 61002)
+    private let service: ServiceProcess
+    private let port = ServiceProcess.freePort()
+    private var host: String { "localhost:\(port)" }
+
+    init() throws {
+        service = try ServiceProcess()
+        try service.start()
+        for (path, user) in [("a", alice), ("b", bob)] {
+            let outcome = try service.httpring("add", "urlacl", "url=http://\(host)/\(path)/", "user=\(user)")
+            try #require(outcome.status == 0)
+        }
+    }
+
+    private func application(_ user: UInt32, _ queue: String, _ path: String) throws -> ApplicationProcess {
+        try ApplicationProcess(service, user: user, queue: queue, "\(host)/\(path)")
+    }
+
+    private func get(_ path: String) throws -> (status: Int, content: String) {
+        let client = try PortClient(port)
+        client.send(path, host: host)
+        return client.receive()
+    }
+
+    @Test("get the requests below their own prefixes, with content both ways")
+    func routing() throws {
+        let first = try application(alice, "first", "a/")
+        let second = try application(bob, "second", "b/")
+        try #require(first.isReady && second.isReady)
+        let client = try PortClient(port)
+        for round in 0..<20 {
+            client.send("/a/plaintext", host: host)
+            #expect(client.receive() == (200, "Hello, World!"))
+            client.send("/b/echo", method: "POST", host: host, content: "round \(round)")
+            #expect(client.receive() == (200, "round \(round)"))
+        }
+        client.send("/a/bytes/300000", host: host)
+        #expect(client.receive().status == 200)
+        #expect(try get("/c/").status == 404)
+        // Each process counts what it answered itself.
+        #expect(try get("/a/stats").content.contains("\"requestsTotal\""))
+        let shown = try service.httpring("show", "servicestate").output
+        #expect(shown.contains("first") && shown.contains("second"))
+    }
+
+    @Test("are refused what is reserved for, or registered by, or opened by another user, in words")
+    func refusals() throws {
+        let first = try application(alice, "first", "a/")
+        try #require(first.isReady)
+        for (queue, path, words) in [
+            ("own", "a/below/", "may not listen"),
+            ("own", "a/", "already registered"),
+            ("first", "b/", "may not open the queue 'first'"),
+            ("no name", "b/", "queue"),
+        ] {
+            let other = try application(bob, queue, path)
+            #expect(!other.isReady)
+            let said = other.words()
+            #expect(said.contains(words), "\(queue) \(path): \(said)")
+        }
+        #expect(try get("/a/plaintext").status == 200)
+        let unreachable = try ServiceProcess.run(
+            "testapp",
+            ["--attach", "q", "--service-socket", "/nonexistent", "--http", "localhost:1"]
+        )
+        #expect(unreachable.status != 0)
+        #expect(unreachable.errors.contains("cannot be reached at /nonexistent"))
+    }
+
+    @Test("a process that is killed under load loses the requests in its hands, and nobody else any")
+    func killed() throws {
+        let first = try application(alice, "first", "a/")
+        let second = try application(bob, "second", "b/")
+        try #require(first.isReady && second.isReady)
+        let held = try (0..<8).map { _ in try PortClient(port) }
+        for client in held { client.send("/a/delay/20000", host: host) }
+        // Answered behind the others, so that they have arrived.
+        #expect(try get("/a/plaintext").status == 200)
+        let (port, host) = (port, host)
+        let load = Task.detached { () -> Int in
+            let client = try PortClient(port)
+            var failures = 0
+            for _ in 0..<500 {
+                client.send("/b/plaintext", host: host)
+                if client.receive().status != 200 { failures += 1 }
+            }
+            return failures
+        }
+        first.end(SIGKILL)
+        for client in held { #expect([0, 503].contains(client.receive().status)) }
+        let ended = DispatchSemaphore(value: 0)
+        let failures = Failures()
+        Task.detached {
+            failures.count = (try? await load.value) ?? -1
+            ended.signal()
+        }
+        #expect(ended.wait(timeout: .now() + 20) == .success)
+        #expect(failures.count == 0)
+        #expect(try get("/b/plaintext").status == 200)
+        // Another process of the same user takes its place.
+        let again = try application(alice, "first", "a/")
+        #expect(again.isReady)
+        #expect(try get("/a/plaintext").status == 200)
+    }
+
+    @Test("a process that is told to end answers what it has before")
+    func drained() throws {
+        let first = try application(alice, "first", "a/")
+        try #require(first.isReady)
+        let held = try (0..<4).map { _ in try PortClient(port) }
+        for client in held { client.send("/a/delay/300", host: host) }
+        #expect(try get("/a/plaintext").status == 200)
+        #expect(first.end(SIGTERM) == 0)
+        for client in held { #expect(client.receive().status == 200) }
+    }
+
+    @Test("processes of a defined queue share its requests, and those of a dead one wait for the next")
+    func shared() throws {
+        let added = try service.httpring(
+            "add",
+            "queue",
+            "name=shop",
+            "url=http://\(host)/a/",
+            "user=\(alice)"
+        )
+        try #require(added.status == 0, "\(added.errors)")
+        let waiting = try PortClient(port)
+        waiting.send("/a/plaintext", host: host)
+        let first = try application(alice, "shop", "a/")
+        try #require(first.isReady)
+        #expect(waiting.receive() == (200, "Hello, World!"))
+        let second = try application(alice, "shop", "a/")
+        try #require(second.isReady)
+        for _ in 0..<20 { #expect(try get("/a/plaintext").status == 200) }
+        first.end(SIGKILL)
+        for _ in 0..<20 { #expect(try get("/a/plaintext").status == 200) }
+        second.end(SIGKILL)
+        waiting.send("/a/json", host: host)
+        let third = try application(alice, "shop", "a/")
+        try #require(third.isReady)
+        #expect(waiting.receive().status == 200)
+    }
+
+    @Test("a process whose service dies ends with an error that says so")
+    func serviceGone() throws {
+        let first = try application(alice, "first", "a/")
+        try #require(first.isReady)
+        service.end(SIGKILL)
+        #expect(first.words().contains("connection to the service broke"))
+    }
+}
+
+/// A count that another thread sets before it signals.
+private final class Failures: @unchecked Sendable {
+    var count = -1
+}
