@@ -44,6 +44,8 @@ extension HTTP2Session {
 
     /// A frame's head has arrived.
     func frameBegan(_ head: nghttp2_frame_hd) -> Int32 {
+        // Given up from within a call of the delegate: nghttp2 is to stop.
+        guard !isBroken else { return SessionCallbacks.failure }
         let endsStream = UInt8(NGHTTP2_FLAG_END_STREAM.rawValue)
         switch head.type {
         case 0:

@@ -157,8 +157,17 @@ extension HTTP2Session {
     }
 
     /// Resets a stream; `streamClosed` follows when that has been written.
+    ///
+    /// With NO_ERROR, a response that was submitted is written first: the way to end a stream whose request need not
+    /// be read to its end (RFC 9113 §8.1). What still comes of the request is dropped.
     public func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         guard let state = state(of: stream) else { return }
+        if code == .noError, state.pointee.response == .ready || state.pointee.response == .waiting {
+            if state.pointee.phase == .content { state.pointee.phase = .dropped }
+            state.pointee.resetsAtEnd = true
+            consumed(stream, byteCount: state.pointee.unconsumedCount)
+            return
+        }
         state.pointee.response = .ended
         if nghttp2_submit_rst_stream(session, 0, stream.id, code.rawValue) != 0 { fail() }
     }

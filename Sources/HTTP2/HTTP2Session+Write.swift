@@ -57,8 +57,27 @@ extension HTTP2Session {
                 if nghttp2_submit_ping(session, 0, nil) != 0 { fail() }
             }
         }
+        if trailersBeforeReset != 0, count >= 9, bytes[3] == 1, bytes[4] & 1 != 0 { trailersSent(bytes) }
         output.pointee.append(UnsafeRawBufferPointer(start: bytes, count: count))
         return true
+    }
+
+    /// Resets the stream of a trailer section, which had to leave first.
+    private func trailersSent(_ head: UnsafePointer<UInt8>) {
+        let id = (0..<4).reduce(Int32(0)) { $0 << 8 | Int32(head[5 + $1]) }
+        guard let state = state(of: id), state.pointee.resetsAtEnd, state.pointee.response == .ended else {
+            return
+        }
+        trailersBeforeReset -= 1
+        submitResetAtEnd(state)
+    }
+
+    /// Tells the client that the rest of its request is not needed, unless all of it has come.
+    private func submitResetAtEnd(_ state: UnsafeMutablePointer<StreamState>) {
+        guard state.pointee.phase != .ended else { return }
+        if nghttp2_submit_rst_stream(session, 0, state.pointee.id, HTTP2ErrorCode.noError.rawValue) != 0 {
+            fail()
+        }
     }
 
     /// Drops content whose frame nghttp2 did not send after all.
@@ -132,11 +151,16 @@ extension HTTP2Session {
             if let trailers = state.pointee.trailers {
                 state.pointee.trailers = nil
                 flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+                if state.pointee.resetsAtEnd { trailersBeforeReset += 1 }
                 guard sendTrailers(state.pointee.id, trailers) == 0 else {
                     output.pointee.truncate(to: start)
                     return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
                 }
             }
+        }
+        if read == .last, state.pointee.resetsAtEnd, flags & NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue == 0 {
+            // nghttp2 sends it after the frame that is being made.
+            submitResetAtEnd(state)
         }
         flags |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue
         dataFrameStart = start

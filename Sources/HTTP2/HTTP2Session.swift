@@ -14,7 +14,8 @@ import HTTPWire
 ///
 /// **Isolation**: loop-affine. The delegate is not retained and must live as long as the session does.
 ///
-/// **Cost**: about 20 KiB for an idle session, most of it nghttp2's frame buffer and compression tables.
+/// **Cost**: an idle session has 27 KiB allocated and 15 KiB resident, most of it nghttp2's frame buffer and tables.
+/// A small request costs 1 µs and, when others have gone before it, allocates nothing (2026-11-22).
 ///
 /// Source: RFC 9113, RFC 7541, RFC 8441, RFC 9218.
 ///
@@ -56,6 +57,8 @@ public final class HTTP2Session {
     @exclusivity(unchecked) var writeLimit = 0
     /// Where a DATA frame begins whose content was appended and whose head was not; -1 for none.
     @exclusivity(unchecked) var dataFrameStart = -1
+    /// How many trailer sections, at most, are to be followed by a reset of their streams.
+    @exclusivity(unchecked) var trailersBeforeReset = 0
     /// Why the session is to end, until nghttp2 has said so to the client.
     @exclusivity(unchecked) var condemned: HTTP2SessionEnd?
     /// Whether nghttp2 can be used no more, so that the last GOAWAY is made by hand.
@@ -85,7 +88,14 @@ public final class HTTP2Session {
         resets = FloodMeter(limits.resets)
         deadlines = SessionDeadlines(limits, now: now)
         let this = Unmanaged.passUnretained(self).toOpaque()
-        guard nghttp2_session_server_new2(&session, workspace.callbacks, this, workspace.options) == 0,
+        guard
+            nghttp2_session_server_new3(
+                &session,
+                workspace.callbacks,
+                this,
+                workspace.options,
+                workspace.blocks.memory
+            ) == 0,
             submitSettings(limits)
         else {
             fail()
@@ -175,7 +185,7 @@ public final class HTTP2Session {
     /// The state of an open stream, nil where nghttp2 does not know the stream or it was refused.
     @inline(__always)
     func state(of id: Int32) -> UnsafeMutablePointer<StreamState>? {
-        guard let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
+        guard !isBroken, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
         return pointer.assumingMemoryBound(to: StreamState.self)
     }
 

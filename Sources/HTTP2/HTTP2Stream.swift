@@ -56,6 +56,8 @@ struct StreamState {
     var isStreamed = false
     /// Whether the delegate has been told of the stream.
     var isKnown = false
+    /// Whether the stream is reset with NO_ERROR once its response has been written.
+    var resetsAtEnd = false
     /// Lines of the response head and content that was whole when it was submitted, until they are sent.
     var block: UnsafeMutableRawPointer?
     var blockCapacity = 0

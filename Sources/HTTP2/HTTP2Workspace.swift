@@ -10,6 +10,8 @@ public final class HTTP2Workspace {
     public let limits: HTTP2Limits
     let callbacks: OpaquePointer
     let options: OpaquePointer
+    /// What nghttp2 allocates from.
+    let blocks = BlockPool()
     /// The lines that response heads are made in.
     @exclusivity(unchecked) var lines: FieldLines
     /// Heads that no session is assembling into.
@@ -38,6 +40,7 @@ public final class HTTP2Workspace {
         nghttp2_session_callbacks_del(callbacks)
         nghttp2_option_del(options)
         lines.free()
+        blocks.free()
         for head in heads { HTTP2Workspace.free(head) }
         while let state = freeStates {
             freeStates = state.pointee.next

@@ -58,19 +58,18 @@ struct ContextSettings: Hashable, Sendable {
         return context
     }
 
-    /// Checks that every suite is authenticated encryption with a fresh key exchange, which nothing else can
-    /// be: the record layer here knows no other (`RecordCipher`).
+    /// Checks that every suite is authenticated encryption with a fresh key exchange.
     private func checkSuites(of context: OpaquePointer) throws(TLSConfigurationError) {
         guard let suites = SSL_CTX_get_ciphers(context) else { throw .library("SSL_CTX_get_ciphers") }
         for index in 0..<hr_ciphers_count(suites) {
             guard let suite = hr_ciphers_get(suites, index) else { continue }
             let exchange = SSL_CIPHER_get_kx_nid(suite)
             let isForwardSecret = exchange == NID_kx_ecdhe || exchange == NID_kx_any
-            guard isForwardSecret, RecordAlgorithm(suite) != nil else {
+            guard isForwardSecret, SSL_CIPHER_is_aead(suite) == 1 else {
                 let name = SSL_CIPHER_get_name(suite).map { String(cString: $0) } ?? ""
                 throw .invalidSetting(
                     "cipherSuites",
-                    "'\(name)' is not ECDHE with AES-GCM or ChaCha20-Poly1305",
+                    "'\(name)' is not authenticated encryption with a fresh key exchange (ECDHE)",
                     "Take it out of the list"
                 )
             }

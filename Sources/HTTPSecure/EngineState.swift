@@ -11,6 +11,8 @@ struct EngineState {
     enum Verdict: UInt8 {
         case none
         case noCertificate
+        case renegotiation
+        case keyUpdateFlood
         case outOfMemory
     }
 
@@ -23,11 +25,6 @@ struct EngineState {
     var inputByteCount = 0
     var receivedByteCount: UInt64 = 0
 
-    /// The secrets of a TLS 1.3 connection, from when OpenSSL has them.
-    var secrets: TrafficSecrets?
-    /// What OpenSSL has sent since the server's secret was known.
-    var flight = RecordCount()
-
     // Output of an offloaded step, which must not reach `output` from another thread.
     var held: UnsafeMutableRawPointer?
     var heldByteCount = 0
@@ -39,7 +36,7 @@ struct EngineState {
     var isOffloaded = false
     /// The step that signs may go on, because it runs on another thread or need not.
     var maySign = false
-    var isCloseNotifySent = false
+    var isEstablished = false
     var verdict = Verdict.none
     /// The last alert that was sent; 255 for none.
     var alertSent = noAlert
@@ -68,21 +65,11 @@ struct EngineState {
         return count
     }
 
-    /// Counts input as taken.
+    /// Passes a record on, or holds it back.
     @inline(__always)
-    mutating func skip(_ count: Int) {
-        input = input.map { $0 + count }
-        inputByteCount &-= count
-    }
-
-    /// Passes a part of a handshake on, or holds it back.
     mutating func put(_ source: UnsafeRawPointer, _ count: Int) -> Bool {
-        guard count > 0 else { return true }
-        if secrets != nil {
-            flight.add(UnsafeRawBufferPointer(start: source, count: count))
-        }
         guard !isOffloaded else { return hold(source, count) }
-        output.makeCiphertextRoom(count).copyMemory(from: source, byteCount: count)
+        output.appendCiphertext(UnsafeRawBufferPointer(start: source, count: count))
         return true
     }
 
@@ -104,7 +91,7 @@ struct EngineState {
     mutating func release() {
         guard let held else { return }
         if heldByteCount > 0 {
-            output.makeCiphertextRoom(heldByteCount).copyMemory(from: held, byteCount: heldByteCount)
+            output.appendCiphertext(UnsafeRawBufferPointer(start: held, count: heldByteCount))
         }
         drop()
     }
@@ -122,46 +109,5 @@ extension UnsafeMutablePointer<EngineState> {
     init?(of ssl: OpaquePointer?) {
         guard let ssl, let bio = SSL_get_rbio(ssl), let data = BIO_get_data(bio) else { return nil }
         self = data.assumingMemoryBound(to: EngineState.self)
-    }
-}
-
-extension EngineState {
-    /// Counts a change of keys by the client; false when there are too many for what it has sent.
-    ///
-    /// One costs 20 µs here and 27 bytes there. Clients need one for each 24 million records.
-    mutating func allowsKeyUpdate() -> Bool {
-        keyUpdateCount &+= 1
-        return UInt64(keyUpdateCount) <= 16 &+ receivedByteCount >> 16
-    }
-}
-
-/// Counts records in a stream of them that comes in pieces.
-struct RecordCount {
-    private(set) var recordCount = 0
-    private var headerByteCount = 0
-    private var bodyByteCount = 0
-
-    /// Counts the records that end in a piece.
-    mutating func add(_ piece: UnsafeRawBufferPointer) {
-        var rest = piece[...]
-        while let byte = rest.first {
-            if headerByteCount < 5 {
-                headerByteCount += 1
-                switch headerByteCount {
-                case 4: bodyByteCount = Int(byte) << 8
-                case 5: bodyByteCount |= Int(byte)
-                default: break
-                }
-                rest = rest.dropFirst()
-            } else {
-                let count = min(bodyByteCount, rest.count)
-                bodyByteCount -= count
-                rest = rest.dropFirst(count)
-            }
-            if headerByteCount == 5, bodyByteCount == 0 {
-                recordCount += 1
-                headerByteCount = 0
-            }
-        }
     }
 }

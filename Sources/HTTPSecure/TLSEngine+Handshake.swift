@@ -18,17 +18,17 @@ extension TLSEngine {
 
     /// Lets OpenSSL work on the handshake and takes note of where it stands.
     private func runHandshake() {
-        guard let ssl else { return }
         OpenSSLErrors.clear()
         let result = SSL_do_handshake(ssl)
         guard result != 1 else {
-            establish(ssl)
+            state.pointee.isEstablished = true
+            phase = .established
             return
         }
         switch SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ where state.pointee.verdict == .none: phase = .handshaking
         case SSL_ERROR_WANT_X509_LOOKUP where !state.pointee.maySign: phase = .offloaded
-        default: failHandshake(ssl)
+        default: _ = failNow()
         }
     }
 
@@ -49,8 +49,13 @@ extension TLSEngine {
     /// The engine lives until the step is gone, even if its connection ends meanwhile.
     public var offloadedStep: TLSOffloadedStep { TLSOffloadedStep(engine: self) }
 
-    /// Ends the connection for what OpenSSL or a callback has found in the handshake.
-    private func failHandshake(_ ssl: OpaquePointer) {
+    /// Ends the connection for a reason of our own.
+    func fail(_ code: TLSFailure.Code) {
+        phase = .failed(TLSFailure(code: code, alertSent: nil, alertReceived: nil, libraryCode: 0))
+    }
+
+    /// Ends the connection for what OpenSSL or a callback has found.
+    func failNow() -> TLSFailure {
         let libraryCode = OpenSSLErrors.take()
         let (sent, received) = (state.pointee.alertSent, state.pointee.alertReceived)
         let code = TLSFailure.code(
@@ -69,6 +74,7 @@ extension TLSEngine {
         if !state.pointee.isOffloaded {
             discardInput()
         }
+        return failure
     }
 }
 

@@ -8,9 +8,8 @@ internal import COpenSSL
 /// `read(into:)` until it says `.needsInput`; what is for the peer goes to the `TLSOutput` meanwhile. The
 /// handshake happens inside `read(into:)`. Time limits are the owner's.
 ///
-/// **Cost**: once established, a record is decrypted from where it arrived into the reader's buffer and encrypted into
-/// the output, without a copy or an allocation; but a record that arrives in pieces is put together first. An idle
-/// connection holds about 3 KiB.
+/// **Cost**: nothing of its own is allocated after `init`. OpenSSL allocates its record buffers when there is
+/// something to do and frees them after, so that an idle connection is small.
 /// **Source**: RFC 5246, RFC 8446.
 public final class TLSEngine {
     /// What the connection is about to do.
@@ -23,16 +22,12 @@ public final class TLSEngine {
         case failed(TLSFailure)
     }
 
-    // SAFETY: made by `init`, freed by `deinit` in the order in which they refer to each other; the connection of
-    // OpenSSL before, when the handshake is over.
-    private(set) var ssl: OpaquePointer?
+    // SAFETY: made by `init`, freed by `deinit` in the order in which they refer to each other.
+    let ssl: OpaquePointer
     let state: UnsafeMutablePointer<EngineState>
-    /// What the handshake is made with.
-    private var snapshot: Snapshot?
+    private let snapshot: Snapshot
     var phase = Phase.handshaking
-    /// What the handshake came to.
-    private(set) var facts: HandshakeFacts?
-    private var records: RecordLayer?
+    private var isCloseNotifySent = false
 
     /// Makes the engine of an accepted connection.
     ///
@@ -49,8 +44,7 @@ public final class TLSEngine {
         port: UInt16 = 0
     ) throws(TLSFailure) {
         OpenSSLErrors.clear()
-        let snapshot = context.snapshot
-        self.snapshot = snapshot
+        snapshot = context.snapshot
         state = .allocate(capacity: 1)
         state.initialize(
             to: EngineState(
@@ -89,15 +83,19 @@ public final class TLSEngine {
     public var unreadByteCount: Int { state.pointee.inputByteCount }
 
     /// How many bytes have been decrypted that the last buffer had no room for.
-    public var pendingByteCount: Int { records?.stagedByteCount ?? 0 }
+    public var pendingByteCount: Int { Int(SSL_pending(ssl)) }
 
     /// Lends the engine bytes that arrived from the peer, for the calls of `read(into:)` that follow.
     ///
     /// They must stay where they are until `read(into:)` returns `.needsInput`, `.closed`, `.failed`, or this is
     /// called again; all that was received before must have been read by then. After `.needsOffload`, take back
     /// the last `unreadByteCount` of them and lend them again once the step is done: there are none unless
-    /// the peer sends ahead of the handshake.
+    /// the peer sends ahead of the handshake. What comes after the peer's end or a failure is dropped.
     public func receive(_ ciphertext: UnsafeRawBufferPointer) {
+        switch phase {
+        case .closed, .failed: return
+        case .handshaking, .offloaded, .established: break
+        }
         precondition(state.pointee.inputByteCount == 0, "bytes were received before earlier ones were read")
         state.pointee.input = ciphertext.baseAddress
         state.pointee.inputByteCount = ciphertext.count
@@ -115,10 +113,9 @@ public final class TLSEngine {
 
     /// Drives the handshake and decrypts what has been received.
     ///
-    /// - Parameter buffer: Where plaintext goes; not empty, and with room for 16 KiB best: what a record holds over the
-    ///   room is kept in memory of its own until the next call.
-    /// - Returns: What came of it; call again after `.plaintext`, whatever its size. One call returns what one
-    ///   record holds at most.
+    /// - Parameter buffer: Where plaintext goes; not empty. One record, 16 KiB, is the most that one call
+    ///   decrypts.
+    /// - Returns: What came of it; call again after `.plaintext`, whatever its size.
     public func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSReadResult {
         precondition(!buffer.isEmpty, "there is no room to read into")
         switch phase {
@@ -134,21 +131,25 @@ public final class TLSEngine {
             discardInput()
             return .failed(failure)
         }
-        guard let records else { return .needsInput }
+        // OpenSSL takes no more from the input than makes up a record, so that without input and without
+        // decrypted bytes it could do nothing but allocate a buffer and free it.
+        if state.pointee.inputByteCount == 0, SSL_pending(ssl) == 0 { return .needsInput }
         OpenSSLErrors.clear()
-        switch records.read(state, into: buffer.assumingMemoryBound(to: UInt8.self)) {
-        case .plaintext(let count): return .plaintext(count)
-        case .needsInput: return .needsInput
-        case .closed:
+        var count = 0
+        guard SSL_read_ex(ssl, buffer.baseAddress, buffer.count, &count) == 1 else { return readStopped() }
+        return .plaintext(count)
+    }
+
+    private func readStopped() -> TLSReadResult {
+        switch SSL_get_error(ssl, 0) {
+        case SSL_ERROR_WANT_READ where state.pointee.verdict == .none:
+            return .needsInput
+        case SSL_ERROR_ZERO_RETURN:
             phase = .closed
             discardInput()
             return .closed
-        case .violation(let code, let alert):
-            return .failed(fail(code, alert: UInt8(truncatingIfNeeded: alert), records))
-        case .alert(let alert):
-            fail(.peerAlert, alertReceived: alert)
-            discardInput()
-            return read(into: buffer)
+        default:
+            return .failed(failNow())
         }
     }
 
@@ -157,10 +158,14 @@ public final class TLSEngine {
     /// - Parameter plaintext: What is to be sent.
     /// - Returns: Whether it was done: not before the handshake is over, after `closeNotify()` or a failure.
     public func write(_ plaintext: UnsafeRawBufferPointer) -> Bool {
-        guard isEstablished, !state.pointee.isCloseNotifySent, let records else { return false }
+        guard isEstablished, !isCloseNotifySent else { return false }
+        guard !plaintext.isEmpty else { return true }
         OpenSSLErrors.clear()
-        guard records.write(plaintext, to: state.pointee.output) else {
-            fail(.library)
+        var count = 0
+        guard SSL_write_ex(ssl, plaintext.baseAddress, plaintext.count, &count) == 1,
+            count == plaintext.count
+        else {
+            _ = failNow()
             return false
         }
         return true
@@ -170,47 +175,11 @@ public final class TLSEngine {
     ///
     /// Without effect before the handshake is over, after a failure, and the second time.
     public func closeNotify() {
-        guard isEstablished, !state.pointee.isCloseNotifySent, let records else { return }
-        state.pointee.isCloseNotifySent = true
+        guard isEstablished, !isCloseNotifySent else { return }
+        isCloseNotifySent = true
         OpenSSLErrors.clear()
-        records.writeAlert(UInt8(SSL_AD_CLOSE_NOTIFY), isFatal: false, to: state.pointee.output)
-    }
-
-    /// Has the engine make new keys after fewer records than anyone would wait for in a test.
-    package func limitRecordsPerKeyForTesting(_ count: UInt64) {
-        records?.recordsPerKeyMax = count
-    }
-
-    /// The handshake is done: keeps what it came to and goes on without OpenSSL's connection.
-    func establish(_ ssl: OpaquePointer) {
-        guard let records = RecordLayer.takeOver(ssl, state) else {
-            fail(.library)
-            return
-        }
-        self.records = records
-        facts = HandshakeFacts(ssl)
-        phase = .established
-        // Else OpenSSL would take the session for one that was cut off.
-        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
-        SSL_free(ssl)
-        self.ssl = nil
-        snapshot = nil
-    }
-
-    /// Ends the connection for a reason of our own.
-    func fail(_ code: TLSFailure.Code, alertReceived: UInt8? = nil) {
-        let failure = TLSFailure(code: code, alertSent: nil, alertReceived: alertReceived, libraryCode: 0)
-        phase = .failed(failure)
-    }
-
-    /// Ends an established connection with an alert to the peer.
-    private func fail(_ code: TLSFailure.Code, alert: UInt8, _ records: RecordLayer) -> TLSFailure {
-        records.writeAlert(alert, isFatal: true, to: state.pointee.output)
+        _ = SSL_shutdown(ssl)
         OpenSSLErrors.clear()
-        let failure = TLSFailure(code: code, alertSent: alert, alertReceived: nil, libraryCode: 0)
-        phase = .failed(failure)
-        discardInput()
-        return failure
     }
 
     /// Forgets input that nothing will be done with.

@@ -8,6 +8,8 @@ extension TLSFailure {
         switch verdict {
         case .none: break
         case .noCertificate: return .noCertificate
+        case .renegotiation: return .renegotiation
+        case .keyUpdateFlood: return .keyUpdateFlood
         case .outOfMemory: return .library
         }
         guard ERR_GET_LIB(libraryCode) == ERR_LIB_SSL else {

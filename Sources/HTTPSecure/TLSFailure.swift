@@ -57,8 +57,6 @@ public struct TLSFailure: Error, Hashable, Sendable {
         case .renegotiation: return "renegotiation"
         case .keyUpdateFlood: return "too many key updates"
         case .noCertificate: return "no certificate for this name"
-        case .badRecord: return "decryption failed or bad record mac"
-        case .protocolViolation where libraryCode == 0: return "unexpected record or message"
         default: break
         }
         if let alertReceived, let text = SSL_alert_desc_string_long(Int32(alertReceived)) {

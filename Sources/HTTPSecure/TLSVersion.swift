@@ -9,14 +9,6 @@ public enum TLSVersion: Comparable, Hashable, Sendable, CaseIterable {
     /// TLS 1.3, RFC 8446.
     case tls13
 
-    /// The name that OpenSSL and logs use, `TLSv1.2` or `TLSv1.3`.
-    public var name: String {
-        switch self {
-        case .tls12: "TLSv1.2"
-        case .tls13: "TLSv1.3"
-        }
-    }
-
     /// The version's number in OpenSSL and on the wire.
     var wireNumber: Int32 {
         switch self {

@@ -36,7 +36,7 @@ internal import Glibc
 }
 
 /// The descriptors of a new queue that a worker needs; closed with this value unless taken.
-public struct QueueDescriptors: ~Copyable {
+public struct QueueDescriptors: ~Copyable, Sendable {
     /// The sealed memory.
     public let memory: Int32
     /// What the worker polls.
@@ -71,6 +71,13 @@ public struct QueueDescriptors: ~Copyable {
             workerBell: try Self.duplicate(workerBell),
             serviceBell: try Self.duplicate(serviceBell)
         )
+    }
+
+    /// Hands over the descriptors' numbers, which are then the caller's to close.
+    public consuming func take() -> (memory: Int32, workerBell: Int32, serviceBell: Int32) {
+        let numbers = (memory, workerBell, serviceBell)
+        discard self
+        return numbers
     }
 
     static func duplicate(_ descriptor: Int32) throws(TransportError) -> Int32 {

@@ -229,6 +229,8 @@ public enum ServiceMessage {
     case sharedContent(RequestID, SharedContent, isLast: Bool)
     /// The trailer section's field lines; the content has ended.
     case trailers(RequestID, UnsafeRawBufferPointer)
+    /// The rest of the content can't be had, for which this status is the answer; the content has ended.
+    case contentFailed(RequestID, UInt16)
     /// The client has gone: the request has ended, and nothing more can be sent for it.
     case cancelled(RequestID)
     /// So many more bytes of the response may be sent; `WorkerEnd.window(of:)` has the sum.

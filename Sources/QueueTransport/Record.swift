@@ -10,6 +10,7 @@ enum RecordKind: UInt8, CaseIterable {
     case cancelled = 3
     case drain = 4
     case ping = 5
+    case contentFailed = 6
     // Either way.
     case content = 16
     case reference = 17

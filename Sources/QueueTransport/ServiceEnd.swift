@@ -147,6 +147,21 @@ internal import Glibc
         return .sent
     }
 
+    /// Says that the rest of a request's content can't be had, which ends it.
+    ///
+    /// - Parameters:
+    ///   - status: what answers for that, 400 to 599.
+    ///   - id: the request.
+    /// - Returns: what became of it.
+    public func send(contentFailed status: UInt16, of id: RequestID) -> SendOutcome {
+        guard let entry = openContent(id), !entry.pointee.isTunnel else { return .gone }
+        precondition((400...599).contains(status), "failed content is answered with an error")
+        let fields = qt_number(value: UInt64(status))
+        guard append(.contentFailed, RecordFlag.last, id.rawValue, fields) else { return .noRoom }
+        contentSent(id, entry, 0, true)
+        return .sent
+    }
+
     private func openContent(_ id: RequestID) -> UnsafeMutablePointer<RequestLedger.Entry>? {
         guard violation == nil, let entry = ledger.find(id), entry.pointee.state == .open,
             entry.pointee.content == .open
@@ -226,7 +241,7 @@ internal import Glibc
                 try record.check(flags: 0, hasID: false)
                 try handle(.forgetFile(ticket: try record.only(qt_number.self).value))
             case .hello: try handle(.hello(try takeHello(record)))
-            case .request, .cancelled, .drain, .ping: throw record.violation(.kind)
+            case .request, .cancelled, .drain, .ping, .contentFailed: throw record.violation(.kind)
             }
         }
         if takeRoom() { try handle(.room) }

@@ -253,6 +253,7 @@ internal import Glibc
             case .window: try takeWindow(record, handle)
             case .trailers: try takeTrailers(record, handle)
             case .cancelled: try takeCancelled(record, handle)
+            case .contentFailed: try takeContentFailed(record, handle)
             case .drain:
                 try record.check(flags: 0, hasID: false)
                 guard record.body.count == 0 else { throw record.violation(.length) }
@@ -316,6 +317,16 @@ internal import Glibc
         guard !entry.pointee.isTunnel else { throw record.violation(.state) }
         contentTaken(record, entry, 0)
         try handle(.trailers(record.id, record.body))
+    }
+
+    private func takeContentFailed(_ record: ReceivedRecord, _ handle: Handler) throws(TransportViolation) {
+        try record.check(flags: RecordFlag.last, hasID: true)
+        let status = try record.only(qt_number.self).value
+        guard record.isLast, (400...599).contains(status) else { throw record.violation(.field, status) }
+        guard let entry = try openContent(record) else { return }
+        guard !entry.pointee.isTunnel else { throw record.violation(.state) }
+        contentTaken(record, entry, 0)
+        try handle(.contentFailed(record.id, UInt16(status)))
     }
 
     private func takeCancelled(_ record: ReceivedRecord, _ handle: Handler) throws(TransportViolation) {

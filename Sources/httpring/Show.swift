@@ -86,8 +86,7 @@ struct ShowCertificates: ParsableCommand {
             let shown =
                 switch option.kind {
                 case .flag: value == "enable" ? "Enabled" : "Disabled"
-                case .number: value
-                case .path, .fingerprint, .text: value.isEmpty ? "(null)" : value
+                case .path, .text: value.isEmpty ? "(null)" : value
                 }
             text += Layout.aligned(option.label, shown, width: width)
         }

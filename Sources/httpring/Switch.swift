@@ -48,58 +48,57 @@ struct CertificateKeyOptions: ParsableArguments {
 
 /// The parameters of a certificate binding; those left out stay, or have their defaults.
 struct CertificateOptions: ParsableArguments {
-    @Option(help: "PEM file of the certificate chain; with ccs the directory of certificates.")
+    @Option(help: "PEM file with the certificate chain; with ccs the directory of certificates.")
     var certfile: String?
-    @Option(help: "PEM file of the private key; without it the key is in certfile.")
+    @Option(help: "PEM file with the private key; without it the key is in certfile.")
     var keyfile: String?
-    @Option(help: "SHA-1 or SHA-256 fingerprint the certificate must have.")
-    var certhash: String?
-    @Option(help: "A name for whoever made the binding.")
+    @Option(help: "DER file with the OCSP response to staple.")
+    var ocspfile: String?
+    @Option(help: "A name for whoever made the binding; kept and shown.")
     var appid: String?
-    @Option(help: "enable or disable: check client certificates against crlfile. Default enable.")
+    @Option(
+        help: "enable or disable: whether client certificates are checked against crlfile. Default enable."
+    )
     var verifyclientcertrevocation: String?
-    @Option(help: "Seconds after which crlfile is read again; 0 is when it expires.")
-    var revocationfreshnesstime: String?
-    @Option(help: "enable or disable: a client certificate must be one for clients. Default enable.")
-    var usagecheck: String?
     @Option(help: "PEM file of the issuers client certificates may have.")
     var sslctlidentifier: String?
     @Option(help: "PEM file of revocation lists.")
     var crlfile: String?
-    @Option(help: "enable or disable: ask for the client's certificate in the handshake. Default disable.")
+    @Option(
+        help:
+            "enable or disable: whether the client's certificate is asked for in the handshake. Default disable."
+    )
     var clientcertnegotiation: String?
-    @Option(help: "enable or disable: refuse these connections. Default disable.")
+    @Option(help: "enable or disable: whether connections the key names are refused. Default disable.")
     var reject: String?
-    @Option(help: "enable or disable: do not offer HTTP/2. Default disable.")
+    @Option(help: "enable or disable: whether HTTP/2 is not offered. Default disable.")
     var disablehttp2: String?
-    @Option(help: "enable or disable: refuse TLS 1.2. Default disable.")
+    @Option(help: "enable or disable: whether TLS 1.2 is refused. Default disable.")
     var disabletls12: String?
-    @Option(help: "enable or disable: refuse TLS 1.3. Default disable.")
+    @Option(help: "enable or disable: whether TLS 1.3 is refused. Default disable.")
     var disabletls13: String?
-    @Option(help: "enable or disable: refuse TLS 1.1 and older. Default enable.")
-    var disablelegacytls: String?
-    @Option(help: "enable or disable: staple no OCSP response. Default disable.")
+    @Option(help: "enable or disable: whether no OCSP response is stapled. Default disable.")
     var disableocspstapling: String?
-    @Option(help: "enable or disable: resume sessions by tickets. Default enable.")
+    @Option(help: "enable or disable: whether sessions resume by tickets. Default enable.")
     var enablesessionticket: String?
-    @Option(help: "enable or disable: do not resume sessions by identifiers. Default disable.")
-    var disablesessionid: String?
-    @Option(help: "enable or disable: log each handshake. Default disable.")
-    var logextendedevents: String?
 
     /// Those that were given.
     var values: [NamedValue] {
         let all: [(String, String?)] = [
-            ("certfile", certfile), ("keyfile", keyfile), ("certhash", certhash), ("appid", appid),
+            ("certfile", certfile),
+            ("keyfile", keyfile),
+            ("ocspfile", ocspfile),
+            ("appid", appid),
             ("verifyclientcertrevocation", verifyclientcertrevocation),
-            ("revocationfreshnesstime", revocationfreshnesstime), ("usagecheck", usagecheck),
-            ("sslctlidentifier", sslctlidentifier), ("crlfile", crlfile),
-            ("clientcertnegotiation", clientcertnegotiation), ("reject", reject),
+            ("sslctlidentifier", sslctlidentifier),
+            ("crlfile", crlfile),
+            ("clientcertnegotiation", clientcertnegotiation),
+            ("reject", reject),
             ("disablehttp2", disablehttp2),
-            ("disabletls12", disabletls12), ("disabletls13", disabletls13),
-            ("disablelegacytls", disablelegacytls),
-            ("disableocspstapling", disableocspstapling), ("enablesessionticket", enablesessionticket),
-            ("disablesessionid", disablesessionid), ("logextendedevents", logextendedevents),
+            ("disabletls12", disabletls12),
+            ("disabletls13", disabletls13),
+            ("disableocspstapling", disableocspstapling),
+            ("enablesessionticket", enablesessionticket),
         ]
         return all.compactMap { name, value in value.map { NamedValue(name, $0) } }
     }

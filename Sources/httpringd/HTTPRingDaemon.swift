@@ -104,8 +104,8 @@ struct HTTPRingDaemon: ParsableCommand {
         do {
             try Service.reload(try ConfigurationFile.read(file), plane)
             log(
-                "reloaded: administrators-group and the limits of [control] are in effect, other keys when the service "
-                    + "starts the next time"
+                "reloaded: certificates, administrators-group and the limits of [control] are in effect, other keys "
+                    + "when the service starts the next time"
             )
         } catch is ExitCode {
             log("warning: the configuration that was in effect stays")

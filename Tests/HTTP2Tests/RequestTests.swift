@@ -224,6 +224,47 @@ struct RequestTests {
         #expect(server.application.openCount == 0)
     }
 
+    @Test(
+        "A request that need not be read ends with NO_ERROR after the response (RFC 9113 §8.1)",
+        arguments: [
+            false, true,
+        ]
+    )
+    func endsEarly(hasTrailers: Bool) throws {
+        let server = Server()
+        let client = TestClient()
+        server.run(with: client)
+        let id = client.request("/", method: "POST", content: [UInt8](repeating: 1, count: 3_000_000))
+        server.receive(client.bytesToSend())
+        let exchange = try #require(server.application[id])
+        exchange.response = [UInt8](repeating: 2, count: 200_000)
+        server.session.submitResponse(
+            exchange.stream,
+            status: 413,
+            fields: FieldSection(),
+            content: .streamed
+        )
+        if hasTrailers {
+            var trailers = FieldSection()
+            trailers.append(id: .eTag, literal: "a")
+            server.session.submitTrailers(exchange.stream, trailers)
+        }
+        server.session.reset(exchange.stream, .noError)
+        client.receive(server.bytesToSend())
+        #expect(exchange.closed == nil)
+        // What was on its way is dropped, and the rest of the response leaves as the client takes it.
+        for _ in 0..<10 {
+            _ = client.bytesToSend()
+            server.receive(Raw.windowUpdate(id, 65535) + Raw.windowUpdate(0, 65535))
+            client.receive(server.bytesToSend())
+        }
+        #expect(client.responses[id]?.content.count == 200_000)
+        #expect(client.responses[id]?.trailers.count == (hasTrailers ? 1 : 0))
+        #expect(client.responses[id]?.closed == 0)
+        #expect(exchange.closed == .noError)
+        #expect(server.session.openStreamCount == 0)
+    }
+
     @Test("What is asked of a stream that has closed does nothing, even when its memory is used again")
     func oldStreams() throws {
         let server = Server()

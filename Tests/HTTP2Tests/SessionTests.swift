@@ -171,6 +171,7 @@ struct SessionTests {
         _ = abandoned.exchangeRaw(Raw.headers(1) + Raw.headers(3))
         #expect(abandoned.session.end != nil)
         #expect(abandoned.application.openCount == 0)
+        #expect(abandoned.application.exchanges.count == 1)
     }
 
     // MARK: Time

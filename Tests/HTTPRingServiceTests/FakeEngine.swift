@@ -69,6 +69,7 @@ final class FakeEngine: EngineControl {
         return .immediate
     }
 
+    func reloadCertificates() throws(ControlFailure) -> Bool { false }
     func flushCache(url: String?, recursive: Bool) throws(ControlFailure) -> Int { 7 }
     func flushLogs() {}
     var statistics: EngineStatistics { EngineStatistics() }

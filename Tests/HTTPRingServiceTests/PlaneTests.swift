@@ -169,7 +169,7 @@ struct PlaneTests {
             fixture.ask(.update(.certificate, key: key, values: values(["disablehttp2": ""])), root) == nil
         )
         #expect(fixture.engine.certificates.first?.isEnabled("disablehttp2") == false)
-        #expect(fixture.engine.certificates.first?.isEnabled("usagecheck") == true)
+        #expect(fixture.engine.certificates.first?.isEnabled("verifyclientcertrevocation") == true)
         fixture.engine.failure = ControlFailure(.machine, "no such file")
         #expect(
             fixture.ask(.update(.certificate, key: key, values: values(["certfile": "/c.pem"])), root)

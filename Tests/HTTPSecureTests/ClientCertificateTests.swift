@@ -90,7 +90,6 @@ struct ClientCertificateTests {
         #expect(second.engine.isResumed)
         #expect(second.engine.clientCertificate?.certificate == Self.trusted.der)
         #expect(second.engine.clientCertificate?.verification.isTrusted == true)
-        #expect(second.carriesData())
     }
 
     @Test("Asking for certificates without a way to judge them is refused")

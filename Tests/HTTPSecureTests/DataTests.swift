@@ -149,17 +149,6 @@ struct DataTests {
         #expect(connection.failure == nil)
     }
 
-    @Test("A key that has sealed many records makes way for the next (RFC 8446 §5.5)")
-    func ownKeyUpdate() throws {
-        let connection = try TestConnection(Fixture.context { $0.ticketsPerHandshake = 0 }).run()
-        connection.engine.limitRecordsPerKeyForTesting(3)
-        let bytes = Self.pattern(200_000)
-        #expect(connection.write(bytes))
-        connection.run()
-        #expect(connection.client.read() == bytes)
-        #expect(connection.carriesData())
-    }
-
     @Test("Changing keys without end is a flood")
     func keyUpdateFlood() throws {
         let connection = try TestConnection(Fixture.context()).run()

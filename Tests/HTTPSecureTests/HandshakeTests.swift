@@ -113,7 +113,7 @@ struct HandshakeTests {
         #expect(connection.carriesData())
     }
 
-    @Test("Any number of tickets goes before the data", arguments: 0...8)
+    @Test("As many tickets as configured go before the data", arguments: 0...8)
     func tickets(count: Int) throws {
         let connection = try TestConnection(Fixture.context { $0.ticketsPerHandshake = count }).run()
         #expect(connection.carriesData())

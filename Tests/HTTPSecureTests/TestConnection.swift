@@ -5,34 +5,10 @@ import Synchronization
 
 /// Takes an engine's ciphertext.
 final class CollectingOutput: TLSOutput {
-    private var block = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
-    private var byteCount = 0
+    var bytes: [UInt8] = []
 
-    deinit { block.deallocate() }
-
-    func makeCiphertextRoom(_ count: Int) -> UnsafeMutableRawPointer {
-        precondition(count > 0 && count <= 65536)
-        if byteCount + count > block.count {
-            let larger = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: 2 * (byteCount + count),
-                alignment: 1
-            )
-            larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: block[..<byteCount]))
-            block.deallocate()
-            block = larger
-        }
-        defer { byteCount += count }
-        guard let start = block.baseAddress else { preconditionFailure("a block has an address") }
-        return start + byteCount
-    }
-
-    /// What is there for the client.
-    var bytes: [UInt8] {
-        get { Array(block[..<byteCount]) }
-        set {
-            precondition(newValue.isEmpty)
-            byteCount = 0
-        }
+    func appendCiphertext(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes.append(contentsOf: bytes)
     }
 }
 

@@ -127,6 +127,7 @@ func text(_ message: ServiceMessage) -> String {
     case .sharedContent(let id, let content, let isLast):
         "shared \(id) [\(string(content.bytes))]\(isLast ? " last" : "")"
     case .trailers(let id, let lines): "trailers \(id) [\(string(lines))]"
+    case .contentFailed(let id, let status): "contentFailed \(id) \(status)"
     case .cancelled(let id): "cancelled \(id)"
     case .window(let id, let count): "window \(id) \(count)"
     case .drain: "drain"

@@ -138,6 +138,15 @@ struct RoundTripTests {
         withBytes("more") { #expect(pair.service.send(content: $0, of: id, isLast: true) == .gone) }
     }
 
+    @Test("Content that can't be had ends with the status that answers for it")
+    func contentFailed() throws {
+        let pair = try Pair()
+        let id = try pair.begin(contentLength: -1)
+        #expect(pair.service.send(contentFailed: 413, of: id) == .sent)
+        #expect(pair.service.send(contentFailed: 413, of: id) == .gone)
+        #expect(try pair.atWorker() == ["contentFailed \(id) 413"])
+    }
+
     @Test("Reset, delegation, ping and drain reach the other side")
     func controls() throws {
         let pair = try Pair()

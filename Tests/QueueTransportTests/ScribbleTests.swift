@@ -90,13 +90,15 @@ struct ScribbleTests {
     func scribble(seed: UInt64) throws {
         var numbers = SeededNumbers(seed: seed)
         var violations = 0
-        for _ in 0..<20 {
+        for _ in 0..<10 {
             let pair = try Pair()
             let id = try exercise(pair)
             let scribbler = Scribbler(pair.worker.memory, seed: numbers.next())
             scribbler.start()
             var bytes = 0
             for _ in 0..<200 {
+                // Whether or not the thread gets a processor.
+                Scribbler.write(pair.worker.memory, &numbers)
                 do throws(TransportViolation) {
                     try pair.service.receive { message in
                         bytes += Self.look(message, pair.service)
@@ -155,31 +157,34 @@ private final class Scribbler: @unchecked Sendable {
     }
 
     private func run() {
-        let words = qt_worker_words(memory.control)
-        while !isDone.load(ordering: .relaxed) {
-            let value = numbers.next()
-            let offset = Int(value >> 8 & 4095) & ~7
-            switch value % 16 {
-            case 0: qt_store_release(qt_tail(words), numbers.next() >> (value >> 32 & 63))
-            case 1: qt_store_release(qt_head(words), numbers.next() >> (value >> 32 & 63))
-            case 2: qt_store_release(qt_sleeping(words), numbers.next())
-            case 3: qt_store_release(qt_wants_room(words), numbers.next())
-            case 4...7:
-                // A plausible prefix: a known kind, a short length.
-                let kind = RecordKind.allCases[Int(value >> 40) % RecordKind.allCases.count].rawValue
-                let prefix = UInt64(16 + value >> 48 & 63) | UInt64(kind) << 32 | (value >> 60 & 1) << 40
-                memory.responseRing.storeBytes(of: prefix, toByteOffset: offset, as: UInt64.self)
-            case 8...10:
-                let tail = qt_load_relaxed(qt_tail(words))
-                qt_store_release(qt_tail(words), tail &+ (value >> 20 & 63) &* 8)
-            default:
-                memory.responseRing.storeBytes(
-                    of: value >> (value >> 32 & 63),
-                    toByteOffset: offset,
-                    as: UInt64.self
-                )
-            }
-        }
+        while !isDone.load(ordering: .relaxed) { Scribbler.write(memory, &numbers) }
         ended.signal()
+    }
+
+    /// Writes one word.
+    static func write(_ memory: QueueMemory, _ numbers: inout SeededNumbers) {
+        let words = qt_worker_words(memory.control)
+        let value = numbers.next()
+        let offset = Int(value >> 8 & 4095) & ~7
+        switch value % 16 {
+        case 0: qt_store_release(qt_tail(words), numbers.next() >> (value >> 32 & 63))
+        case 1: qt_store_release(qt_head(words), numbers.next() >> (value >> 32 & 63))
+        case 2: qt_store_release(qt_sleeping(words), numbers.next())
+        case 3: qt_store_release(qt_wants_room(words), numbers.next())
+        case 4...7:
+            // A plausible prefix: a known kind, a short length.
+            let kind = RecordKind.allCases[Int(value >> 40) % RecordKind.allCases.count].rawValue
+            let prefix = UInt64(16 + value >> 48 & 63) | UInt64(kind) << 32 | (value >> 60 & 1) << 40
+            memory.responseRing.storeBytes(of: prefix, toByteOffset: offset, as: UInt64.self)
+        case 8...10:
+            let tail = qt_load_relaxed(qt_tail(words))
+            qt_store_release(qt_tail(words), tail &+ (value >> 20 & 63) &* 8)
+        default:
+            memory.responseRing.storeBytes(
+                of: value >> (value >> 32 & 63),
+                toByteOffset: offset,
+                as: UInt64.self
+            )
+        }
     }
 }

@@ -34,7 +34,7 @@ struct ReaderFuzzTests {
     @Test("Any bytes come to the same events whole, in random pieces and one by one", arguments: 0..<16)
     func anyCut(seed: Int) throws {
         var generator = SeededGenerator(seed: UInt64(500 + seed))
-        for _ in 0..<30 {
+        for _ in 0..<20 {
             let bytes = try stream(&generator)
             let whole = events(reader(), [bytes])
             var pieces: [[UInt8]] = []

@@ -45,7 +45,7 @@ struct UTF8CheckerTests {
     func pairs(sixteenth: Int) {
         for first in (sixteenth * 16)..<(sixteenth * 16 + 16) {
             for second in 0...255 {
-                for padding in [0, 40] {
+                for padding in first >= 0xC0 && second % 7 == 0 ? [0, 40] : [0] {
                     let start = [UInt8](repeating: UInt8(ascii: "x"), count: padding)
                     let text = start + [UInt8(first), UInt8(second), 0x80, 0x80] + start
                     let isValid = Self.firstBad(text) == text.count

@@ -59,6 +59,8 @@ public protocol EngineControl: AnyObject {
     ///
     /// - Throws: for a certificate that cannot be used; those before stay in use then.
     func setCertificates(_ bindings: [CertificateBinding]) throws(ControlFailure) -> SettingEffect
+    /// Reads changed certificate files again; returns whether there were any.
+    func reloadCertificates() throws(ControlFailure) -> Bool
     /// Removes stored responses and returns how many.
     func flushCache(url: String?, recursive: Bool) throws(ControlFailure) -> Int
     /// Writes out what the logs hold.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import HTTPEngine
+import HTTPSecure
 import IORing
-import ResponseCache
 public import URLPrefixes
 
 /// The engine in the service's own process, as the control plane sees it.
@@ -133,12 +133,6 @@ public final class EngineHost: EngineControl {
         guard let group = groups[id] else {
             preconditionFailure("The plane registers for groups that it has made.")
         }
-        guard prefix.scheme == .http else {
-            throw ControlFailure(
-                .unsupported,
-                "This service does not speak TLS, so that '\(prefix)' cannot be served."
-            )
-        }
         let engine = engine
         let live = group.live
         let result = waiter.wait { await Self.register(prefix, live, engine) }
@@ -202,15 +196,24 @@ public final class EngineHost: EngineControl {
         return .immediate
     }
 
-    /// Refuses any binding: this engine has no TLS.
+    /// Makes the engine's TLS of the bindings; handshakes that have begun go on with what they began with.
     public func setCertificates(_ bindings: [CertificateBinding]) throws(ControlFailure) -> SettingEffect {
-        guard bindings.isEmpty else {
-            throw ControlFailure(
-                .unsupported,
-                "This service does not speak TLS, so that certificates have no use."
-            )
+        guard let tls = engine.options.tls else { return .nextStart }
+        do throws(TLSConfigurationError) {
+            try tls.reconfigure(.serving(bindings))
+        } catch {
+            throw ControlFailure(.machine, error.description)
         }
         return .immediate
+    }
+
+    /// Reads changed certificate files again.
+    public func reloadCertificates() throws(ControlFailure) -> Bool {
+        do throws(TLSConfigurationError) {
+            return try engine.options.tls?.reload() ?? false
+        } catch {
+            throw ControlFailure(.machine, error.description)
+        }
     }
 
     // MARK: Cache, logs, numbers

@@ -2,6 +2,7 @@
 
 import Glibc
 import HTTPEngine
+import HTTPSecure
 public import IORing
 import URLPrefixes
 
@@ -58,6 +59,14 @@ public final class Service {
         var options = configuration.engine
         options.timeouts.apply(state.timeouts)
         let log = parts.log
+        do {
+            options.tls = try TLSServerContext(.serving(state.certificates))
+        } catch {
+            // One certificate that cannot be read takes none of the others along.
+            let (usable, problems) = TLSServerConfiguration.usable(state.certificates)
+            for problem in problems { log("warning: \(problem)") }
+            options.tls = try TLSServerContext(.serving(usable))
+        }
         engine = try Engine(options: options) { event in log(Self.words(event)) }
         try engine.start()
         var control: Listener?
@@ -116,16 +125,19 @@ public final class Service {
 
     /// Puts a configuration that was read again into effect, as far as that is possible while running.
     ///
-    /// In effect at once: `administrators-group` and what `[control]` limits. Control thread only.
+    /// In effect at once: `administrators-group` and what `[control]` limits. Certificate files that have changed are
+    /// read again. Control thread only.
     ///
     /// - Parameters:
     ///   - configuration: the new configuration.
     ///   - plane: the plane, as the mailbox hands it out.
-    /// - Throws: for a group that is not there; nothing is changed then.
+    /// - Throws: for a group that is not there, with nothing changed; for a certificate that cannot be read, with the
+    ///   certificates as they were.
     public static func reload(_ configuration: ServiceConfiguration, _ plane: ControlPlane) throws {
         let group = try configuration.administratorsGroupID()
         plane.administratorsGroup = group
         plane.limits = configuration.controlLimits
+        _ = try plane.engine.reloadCertificates()
     }
 
     private static func words(_ event: EngineEvent) -> String {

@@ -107,19 +107,17 @@ public struct CertificateBinding: Hashable, Sendable {
 
 /// One parameter of `add sslcert` that has a meaning on Linux.
 ///
-/// Without one, and therefore refused: `certstorename`, `dsmapperusage`, `enabletokenbinding`, `disablequic`.
+/// Without one, and therefore refused: `certhash` and `certstorename` (certificates are files), `dsmapperusage`,
+/// `enabletokenbinding`, `disablequic`, `disablelegacytls` (TLS 1.1 and older are never spoken), `disablesessionid`
+/// (there are tickets only), `usagecheck` (always on).
 /// Source: HTTP Server API, `HTTP_SERVICE_CONFIG_SSL_PARAM`.
 public struct CertificateSwitch: Hashable, Sendable {
     /// What values a switch takes.
     public enum Kind: Hashable, Sendable {
         /// `enable` or `disable`.
         case flag
-        /// A decimal number.
-        case number
         /// An absolute path.
         case path
-        /// A fingerprint: 40 or 64 hexadecimal digits.
-        case fingerprint
         /// Any text of at most 256 bytes without control characters.
         case text
     }
@@ -152,11 +150,11 @@ public struct CertificateSwitch: Hashable, Sendable {
             help: "PEM file with the private key; without it the key is in certfile."
         ),
         .init(
-            name: "certhash",
-            label: "Certificate Hash",
-            kind: .fingerprint,
+            name: "ocspfile",
+            label: "OCSP Response File",
+            kind: .path,
             standard: "",
-            help: "SHA-1 or SHA-256 fingerprint the certificate must have; not checked unless given."
+            help: "DER file with the OCSP response to staple."
         ),
         .init(
             name: "appid",
@@ -171,20 +169,6 @@ public struct CertificateSwitch: Hashable, Sendable {
             kind: .flag,
             standard: "enable",
             help: "Whether client certificates are checked against crlfile."
-        ),
-        .init(
-            name: "revocationfreshnesstime",
-            label: "Revocation Freshness Time",
-            kind: .number,
-            standard: "0",
-            help: "Seconds after which crlfile is read again; 0 is when it expires."
-        ),
-        .init(
-            name: "usagecheck",
-            label: "Usage Check",
-            kind: .flag,
-            standard: "enable",
-            help: "Whether a client certificate must be one for clients."
         ),
         .init(
             name: "sslctlidentifier",
@@ -236,13 +220,6 @@ public struct CertificateSwitch: Hashable, Sendable {
             help: "Whether TLS 1.3 is refused."
         ),
         .init(
-            name: "disablelegacytls",
-            label: "Disable Legacy TLS Versions",
-            kind: .flag,
-            standard: "enable",
-            help: "Whether TLS 1.1 and older are refused."
-        ),
-        .init(
             name: "disableocspstapling",
             label: "Disable OCSP Stapling",
             kind: .flag,
@@ -256,20 +233,6 @@ public struct CertificateSwitch: Hashable, Sendable {
             standard: "enable",
             help: "Whether sessions resume by tickets."
         ),
-        .init(
-            name: "disablesessionid",
-            label: "Disable Session ID",
-            kind: .flag,
-            standard: "disable",
-            help: "Whether sessions resume by identifiers."
-        ),
-        .init(
-            name: "logextendedevents",
-            label: "Log Extended Events",
-            kind: .flag,
-            standard: "disable",
-            help: "Whether each handshake is logged."
-        ),
     ]
 
     /// The switch of a name; `nil` where there is none.
@@ -279,9 +242,7 @@ public struct CertificateSwitch: Hashable, Sendable {
     public func accepts(_ text: String) -> Bool {
         switch kind {
         case .flag: text == "enable" || text == "disable"
-        case .number: UInt32(text) != nil && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
         case .path: text.hasPrefix("/") && text.utf8.count < 4096 && !text.utf8.contains { $0 < 0x20 }
-        case .fingerprint: [40, 64].contains(text.utf8.count) && text.allSatisfy(\.isHexDigit)
         case .text: (1...256).contains(text.utf8.count) && !text.utf8.contains { $0 < 0x20 || $0 == 0x7F }
         }
     }
@@ -290,9 +251,7 @@ public struct CertificateSwitch: Hashable, Sendable {
     public var expected: String {
         switch kind {
         case .flag: "enable or disable"
-        case .number: "a number from 0 to \(UInt32.max)"
         case .path: "an absolute path"
-        case .fingerprint: "40 (SHA-1) or 64 (SHA-256) hexadecimal digits"
         case .text: "1 to 256 bytes without control characters"
         }
     }

@@ -109,7 +109,8 @@ package final class Inflater {
         while true {
             // One byte over the limit is asked for, to tell a message that just fits from one that does not.
             let room = min(max(unsafe Int(stream.pointee.avail_in) * 4, output.count, 1024), 1 << 20)
-            let capacity = min(room, max(byteCountMax - output.count, 0) + 1)
+            let left = max(byteCountMax - output.count, 0)
+            let capacity = left < room ? left + 1 : room
             var status = Z_OK
             var isFull = false
             output.append(addingCapacity: capacity) { (span: inout OutputSpan<UInt8>) in
@@ -118,10 +119,10 @@ package final class Inflater {
                     unsafe stream.pointee.next_out = target.baseAddress
                     unsafe stream.pointee.avail_out = UInt32(capacity)
                     status = unsafe CZlib.inflate(stream, Z_SYNC_FLUSH)
-                    let left = unsafe Int(stream.pointee.avail_out)
+                    let unused = unsafe Int(stream.pointee.avail_out)
                     unsafe stream.pointee.next_out = nil
-                    initialized = capacity - left
-                    isFull = left == 0
+                    initialized = capacity - unused
+                    isFull = unused == 0
                 }
             }
             guard output.count <= byteCountMax else { throw .tooLarge }
