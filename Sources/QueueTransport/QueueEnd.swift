@@ -185,14 +185,15 @@ public class QueueEnd {
     /// - Returns: whether there is work already; then it must not sleep, and is not armed.
     public final func arm() -> Bool {
         publish()
-        guard !isArmed else { return false }
-        sleepNumber &+= 1
-        qt_store_relaxed(ownSleeping, sleepNumber)
-        qt_fence()
-        guard hasWork || hasRoomAgain() || violation != nil else {
+        if !isArmed {
             isArmed = true
-            return false
+            sleepNumber &+= 1
+            qt_store_relaxed(ownSleeping, sleepNumber)
         }
+        // Also where it was armed before: it may have come to want room since, which nobody would ring for.
+        qt_fence()
+        guard hasWork || hasRoomAgain() || violation != nil else { return false }
+        isArmed = false
         qt_store_relaxed(ownSleeping, 0)
         return true
     }

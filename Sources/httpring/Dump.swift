@@ -71,7 +71,7 @@ struct Dump: ParsableCommand {
             ("name", record["name"].text), ("length", record["maxRequests"].text),
             ("verbosity", record["verbosity"].text),
             ("enabled", record["state"].text == "Active" ? "yes" : "no"),
-            ("startup", record["startupSeconds"].text), ("idle", record["idleSeconds"].text),
+            ("startup", record["startupSeconds"].text),
         ]
         if record["unit"] != .none { words.append(("unit", record["unit"].text)) }
         words += record["urls"].elements.map { ("url", $0.text) }

@@ -78,10 +78,10 @@ enum NetshArguments {
                 converted.append(argument)
                 continue
             }
-            // With '=' the value may begin with a hyphen.
-            converted.append(
-                "--\(argument[..<equals].lowercased())=\(argument[argument.index(after: equals)...])"
-            )
+            let name = "--\(argument[..<equals].lowercased())"
+            let value = String(argument[argument.index(after: equals)...])
+            // With '=' the value may begin with a hyphen; without, it may be empty.
+            converted += value.isEmpty ? [name, value] : ["\(name)=\(value)"]
         }
         return converted
     }

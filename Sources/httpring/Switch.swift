@@ -125,15 +125,12 @@ struct QueueOptions: ParsableArguments {
     var unit: String?
     @Option(help: "Seconds in which a process must be ready. Default 90.")
     var startup: String?
-    @Option(help: "Seconds without a request after which the process is stopped; 0 is never. Default 1200.")
-    var idle: String?
 
     /// What was given.
     func values() throws -> [NamedValue] {
         let single: [(String, String?)] = [
             ("length", length), ("verbosity", verbosity), ("enabled", enabled), ("unit", unit),
             ("startup", startup),
-            ("idle", idle),
         ]
         return single.compactMap { name, value in value.map { NamedValue(name, $0) } }
             + url.map { NamedValue("url", $0) }

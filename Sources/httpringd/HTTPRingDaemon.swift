@@ -78,6 +78,7 @@ struct HTTPRingDaemon: ParsableCommand {
             var parts = Service.Parts()
             parts.listeners = try Listener.inherited()
             parts.log = { Self.log($0) }
+            parts.activator = SystemctlActivator { Self.log($0) }
             service = try Service(configuration: read, parts: parts, notifier: notifier)
         } catch {
             Self.log("error: \(error)")

@@ -15,6 +15,7 @@ final class FakeEngine: EngineControl {
     var listenAddresses: [IPAddressLiteral] = []
     var certificates: [CertificateBinding] = []
     var failure: ControlFailure?
+    var waiting = 0
 
     private func check() throws(ControlFailure) { if let failure { throw failure } }
 
@@ -73,7 +74,11 @@ final class FakeEngine: EngineControl {
     func flushCache(url: String?, recursive: Bool) throws(ControlFailure) -> Int { 7 }
     func flushLogs() {}
     var statistics: EngineStatistics { EngineStatistics() }
-    func counts(ofQueue id: UInt64) -> QueueCounts { QueueCounts() }
+    func counts(ofQueue id: UInt64) -> QueueCounts {
+        var counts = QueueCounts()
+        counts.waiting = waiting
+        return counts
+    }
     func cachedResponses(url: String?) throws(ControlFailure) -> [ControlValue] { [] }
 }
 

@@ -377,4 +377,40 @@ struct DefinedQueueTests {
         #expect(fixture.ask(.attach(queue: queue, payload: []), new) == nil)
         #expect(fixture.events.map(\.0) == [old] && fixture.events.map(\.1) == [.drain])
     }
+
+    @Test(
+        "a request starts the unit, the fifth start in five minutes is the last, and an update tries again (rapid-fail)"
+    )
+    func rapidFail() throws {
+        let fixture = try PlaneFixture()
+        let root = try fixture.client(0)
+        let values = definition(["allow": "user:1000", "unit": "shop.service", "startup": "10"])
+        #expect(fixture.ask(.add(.queue, key: "shop", values: values), root) == nil)
+        fixture.plane.tick(now: 1000)
+        #expect(fixture.activator.started.isEmpty)
+        fixture.engine.waiting = 1
+        fixture.plane.tick(now: 2000)
+        fixture.plane.tick(now: 11_999)
+        #expect(fixture.activator.started.count == 1)
+        // It attaches and dies at once: no waiting for the start-up time.
+        let worker = try fixture.client(1000)
+        let opening = ControlRequest.openQueue(name: "shop", mode: .attach, isController: false, access: [])
+        let queue = try fixture.object(opening, worker)
+        #expect(fixture.ask(.attach(queue: queue, payload: []), worker) == nil)
+        fixture.plane.tick(now: 12_500)
+        #expect(fixture.activator.started.count == 1)
+        fixture.plane.disconnected(worker)
+        fixture.plane.tick(now: 13_000)
+        #expect(fixture.activator.started.count == 2)
+        for now in stride(from: 23_000, through: 83_000, by: 10_000) { fixture.plane.tick(now: UInt64(now)) }
+        #expect(fixture.activator.started.count == 5)
+        #expect(fixture.engine.queues.values.first?.isActive == false)
+        #expect(fixture.audit.last?.action == "take offline")
+        #expect(
+            fixture.ask(.update(.queue, key: "shop", values: definition(["enabled": "yes"])), root) == nil
+        )
+        fixture.plane.tick(now: 90_000)
+        #expect(fixture.activator.started.count == 6)
+        #expect(fixture.engine.queues.values.first?.isActive == true)
+    }
 }

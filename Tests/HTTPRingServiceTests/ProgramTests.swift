@@ -176,11 +176,12 @@ struct ProgramTests {
     func listening() throws {
         let service = try ServiceProcess()
         try service.start()
+        let port = ServiceProcess.freePort()
         let added = try service.httpring(
             "add",
             "queue",
             "name=q",
-            "url=http://localhost:18091/q/",
+            "url=http://localhost:\(port)/q/",
             "enabled=no"
         )
         #expect(added.status == 0, "\(added.errors)")
@@ -188,6 +189,54 @@ struct ProgramTests {
         #expect(try Self.status(of: "/other/", port: port) == 404)
         #expect(try service.httpring("delete", "queue", "name=q").status == 0)
         #expect(throws: (any Error).self) { try Self.status(of: "/q/", port: port) }
+    }
+
+    @Test(
+        "a certificate serves at once, one that cannot be read is refused and changes nothing",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl"), "needs openssl"),
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "needs curl")
+    )
+    func certificates() throws {
+        let service = try ServiceProcess()
+        let file = service.directory + "/a.pem"
+        let made = try ServiceProcess.run(
+            "/usr/bin/openssl",
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                "-keyout", file,
+            ]
+                + ["-out", service.directory + "/b.pem", "-days", "2", "-subj", "/CN=localhost"]
+                + ["-addext", "subjectAltName=DNS:localhost"]
+        )
+        try #require(made.status == 0, "\(made.errors)")
+        let certificate = service.directory + "/b.pem"
+        try service.start()
+        let port = ServiceProcess.freePort()
+        let url = "https://localhost:\(port)/q/"
+        #expect(try service.httpring("add", "urlacl", "url=\(url)", "user=0").status == 0)
+        let queue = try service.httpring("add", "queue", "name=q", "url=\(url)", "enabled=no")
+        #expect(queue.status == 0 && !queue.output.contains("TLS"), "\(queue.output)\(queue.errors)")
+        func status() throws -> String {
+            try ServiceProcess.run(
+                "/usr/bin/curl",
+                ["--silent", "--max-time", "5", "--cacert", certificate, "--output", "/dev/null"]
+                    + ["--write-out", "%{http_code}", url]
+            ).output
+        }
+        #expect(try status() == "000")
+        let key = "hostnameport=localhost:\(port)"
+        let refused = try service.httpring("add", "sslcert", key, "certfile=/nonexistent.pem")
+        #expect(refused.status == 71)
+        #expect(refused.errors.contains("/nonexistent.pem"))
+        let added = try service.httpring("add", "sslcert", key, "certfile=\(certificate)", "keyfile=\(file)")
+        #expect(added.status == 0, "\(added.errors)")
+        #expect(try status() == "503")
+        #expect(try service.httpring("update", "sslcert", key, "reject=enable").status == 0)
+        #expect(try status() == "000")
+        #expect(try service.httpring("update", "sslcert", key, "reject=").status == 0)
+        #expect(try status() == "503")
+        #expect(try service.httpring("delete", "sslcert", key).status == 0)
+        #expect(try status() == "000")
     }
 
     /// The status of a response on loopback.

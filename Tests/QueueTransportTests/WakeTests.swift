@@ -43,6 +43,8 @@ struct WakeTests {
             pair.service.publish()
         }
         #expect(pair.service.ringCount == 1)
+        // Armed or not, an end with work does not sleep.
+        #expect(pair.worker.arm())
         #expect(pair.worker.wait(spins: 0, milliseconds: 0))
         // Not drained, because the worker did not sleep again: it sees what came since in the ring.
         try pair.worker.receive { _ in }

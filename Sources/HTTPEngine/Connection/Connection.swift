@@ -105,7 +105,9 @@ final class Connection {
         bytesSent = 0
         addresses = nil
         minSendBytesPerSecond = loop.options.timeouts.minSendBytesPerSecond
-        if let context = listener.tls {
+        if listener.expectsProxyHeader {
+            openBehindProxy()
+        } else if let context = listener.tls {
             openTLS(context)
         } else {
             startProtocol(isHTTP2: false)
@@ -329,6 +331,11 @@ enum TokenKind: UInt8 {
 final class ConnectionAddresses: Sendable {
     let peer: SocketAddress
     let local: SocketAddress
+
+    init(peer: SocketAddress, local: SocketAddress) {
+        self.peer = peer
+        self.local = local
+    }
 
     init(of socket: Int32) {
         peer = Socket.peerAddress(of: socket) ?? SocketAddress(unixPath: nil)

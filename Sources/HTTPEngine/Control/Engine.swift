@@ -269,13 +269,32 @@ public final class Engine: Sendable {
     }
 
     /// Opens a Unix socket and listens there.
-    public func listen(unixSocket path: String, mode: UInt32? = nil, scheme: URLPrefix.Scheme, port: UInt16)
-        throws
-    {
+    ///
+    /// - Parameters:
+    ///   - path: at most 107 bytes.
+    ///   - mode: the file's access mode; `nil` leaves it to the umask.
+    ///   - scheme: how requests there are routed.
+    ///   - port: the port they are routed by.
+    ///   - expectsProxyHeader: whether each connection begins with a PROXY protocol header.
+    /// - Throws: `IORingError` where the socket can't be had.
+    public func listen(
+        unixSocket path: String,
+        mode: UInt32? = nil,
+        scheme: URLPrefix.Scheme,
+        port: UInt16,
+        expectsProxyHeader: Bool = false
+    ) throws {
         var options = Listener.Options()
         options.unixMode = mode
         let listeners = try Listener.open(SocketAddress(unixPath: path), count: 1, options: options)
-        add(listeners, address: listeners[0].address, scheme: scheme, routedPort: port, useCount: .max / 2)
+        add(
+            listeners,
+            address: listeners[0].address,
+            scheme: scheme,
+            routedPort: port,
+            useCount: .max / 2,
+            expectsProxyHeader: expectsProxyHeader
+        )
     }
 
     private func openEndpoints(for prefix: URLPrefix) throws -> URLPrefix {
@@ -340,7 +359,8 @@ public final class Engine: Sendable {
         address: SocketAddress,
         scheme: URLPrefix.Scheme,
         routedPort: UInt16,
-        useCount: Int
+        useCount: Int,
+        expectsProxyHeader: Bool? = nil
     ) {
         let (endpoint, loops) = control.withLock { control in
             let endpoint = ListenerEndpoint(
@@ -349,6 +369,8 @@ public final class Engine: Sendable {
                 port: routedPort,
                 address: address.isAny || address.family == .unix ? nil : address.literal,
                 isUnixSocket: address.family == .unix,
+                expectsProxyHeader: expectsProxyHeader
+                    ?? (address.family != .unix && options.proxyProtocolPorts.contains(address.port)),
                 text: address.description
             )
             control.nextEndpointID += 1

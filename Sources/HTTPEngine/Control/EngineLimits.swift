@@ -142,6 +142,8 @@ public struct EngineOptions: Sendable {
     public var cacheByteBudget = 64 << 20
     /// Certificates for listeners of scheme `https`; without them such a listener can't be opened.
     public var tls: TLSServerContext?
+    /// Ports on which every connection begins with a PROXY protocol header.
+    public var proxyProtocolPorts: Set<UInt16> = []
     /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
     public var http2: HTTP2Limits? = HTTP2Limits()
     /// Where the error log goes; `nil` writes none.

@@ -14,6 +14,8 @@ struct ListenerEndpoint: Sendable, Hashable {
     /// The local address, where the socket is bound to one in particular.
     let address: IPAddressLiteral?
     let isUnixSocket: Bool
+    /// Whether each connection begins with a PROXY protocol header.
+    let expectsProxyHeader: Bool
     /// The address as text, for logs and listings.
     let text: String
     /// What sets stored responses of this address apart from those of others on the same port: nothing, where
@@ -45,6 +47,8 @@ final class LoopListener {
     var parkedSocket: Int32 = -1
     /// Called when the socket is closed.
     var ended: (() -> Void)?
+
+    var expectsProxyHeader: Bool { endpoint.expectsProxyHeader }
 
     /// The listening descriptor, -1 once it is closed.
     var socket: Int32 { listener?.descriptor ?? -1 }

@@ -83,6 +83,9 @@ extension ControlPlane {
         }
         queues[id]?.settings = definition.settings
         queues[id]?.access = definition.access
+        // Whoever changes it means to try again.
+        queues[id]?.starts = []
+        queues[id]?.startingSince = nil
         var failures: [ControlFailure] = []
         for prefix in old.prefixes where !definition.prefixes.contains(prefix) { drop(prefix, group) }
         for prefix in definition.prefixes where groupOfPrefix[prefix] != group {
@@ -160,8 +163,8 @@ extension ControlPlane {
                 throw ControlFailure(
                     .badValue,
                     "'\(value.name)=\(value.value)' is no property of a queue. Properties are length (1 to 65535), "
-                        + "verbosity (basic, limited, full), enabled (yes, no), unit (shop.service), startup and "
-                        + "idle (0 to 86400 seconds), allow (user:NUMBER, group:NUMBER, everyone) and url."
+                        + "verbosity (basic, limited, full), enabled (yes, no), unit (shop.service), startup "
+                        + "(0 to 86400 seconds), allow (user:NUMBER, group:NUMBER, everyone) and url."
                 )
             }
         }

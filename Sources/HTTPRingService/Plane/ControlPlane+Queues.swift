@@ -130,6 +130,7 @@ extension ControlPlane {
             descriptors: descriptors
         )
         queues[id]?.attached.insert(client.id)
+        queues[id]?.startingSince = nil
         // The successor is there: its predecessors finish what they have.
         for predecessor in queue.leaving.sorted() { listeners.event(predecessor, .drain, id) }
         queues[id]?.leaving = []

@@ -210,7 +210,6 @@ extension ControlPlane {
             "isDefined": .flag(queue.isDefined),
             "unit": .optional(definition?.unit),
             "startupSeconds": definition.map { .count($0.startupSeconds) } ?? .none,
-            "idleSeconds": definition.map { .count($0.idleSeconds) } ?? .none,
             "access": .list(queue.access.map { .text($0.text) }),
             "urls": .list((definition?.prefixes ?? []).map { .text($0.description) }),
             "processIds": .list(processes.map { .count(Int($0.processID)) }),

@@ -119,11 +119,15 @@ public final class ControlPlane {
     /// - Returns: what could not be done, each with what to do; the service runs without it.
     public func start() -> [ControlFailure] {
         var failures: [ControlFailure] = []
-        for record in state.reservations {
-            do throws(PrefixTableError) {
-                try table.reserve(record.prefix, acl: record.acl, by: .administrator)
-            } catch {
-                failures.append(ControlFailure(error))
+        if let table = store.takeTable() {
+            self.table = table
+        } else {
+            for record in state.reservations {
+                do throws(PrefixTableError) {
+                    try table.reserve(record.prefix, acl: record.acl, by: .administrator)
+                } catch {
+                    failures.append(ControlFailure(error))
+                }
             }
         }
         engine.changeReservations(added: state.reservations, removed: [])

@@ -102,6 +102,10 @@ struct LiveQueue {
     /// Those who drain once somebody else is attached.
     var leaving: Set<ClientID> = []
     var isDefined: Bool
+    /// When a process was started that has not attached yet, in monotonic milliseconds.
+    var startingSince: UInt64?
+    /// When processes were started lately.
+    var starts: [UInt64] = []
     /// The service's own group with the defined queue's prefixes.
     var group: UInt64?
 }

@@ -141,7 +141,7 @@ public final class ControlServer {
         }
     }
 
-    private static func milliseconds() -> UInt64 {
+    static func milliseconds() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000

@@ -110,7 +110,14 @@ public final class Service {
     /// Serves until `mailbox.stop()`, then lets requests in progress end.
     public func run() {
         for failure in plane.start() { log("warning: \(failure.words)") }
-        server.onTurn = { [notifier] in notifier.alive() }
+        var lastTick: UInt64 = 0
+        server.onTurn = { [notifier, plane] in
+            notifier.alive()
+            let now = ControlServer.milliseconds()
+            guard now >= lastTick + 1000 else { return }
+            lastTick = now
+            plane.tick(now: now)
+        }
         let count = plane.state.reservations.count
         notifier.ready("\(count) reservations, \(plane.state.queues.count) queues")
         log("ready: control socket \(configuration.controlSocket), \(count) reservations")

@@ -23,8 +23,6 @@ public struct QueueDefinition: Hashable, Sendable {
     public var unit: String?
     /// Seconds after its start in which a process must be ready.
     public var startupSeconds: Int = 90
-    /// Seconds without a request after which its process is stopped; 0 is never.
-    public var idleSeconds: Int = 1200
 
     /// Makes a definition.
     public init(name: String, access: [AccessControlList.Subject] = [], prefixes: [URLPrefix] = []) {
@@ -35,7 +33,7 @@ public struct QueueDefinition: Hashable, Sendable {
 
     /// Lengths a queue may have.
     public static let lengths = 1...65535
-    /// Seconds its time limits may have.
+    /// Seconds a process may take to its start.
     public static let seconds = 0...86_400
     /// The most prefixes one queue may have.
     public static let prefixesMax = 1000

@@ -15,6 +15,14 @@ extension ServiceState {
     /// - Returns: the state.
     /// - Throws: the first problem with its line.
     public static func parse(_ bytes: [UInt8], file: String) throws(FileProblem) -> ServiceState {
+        try read(bytes, file: file).state
+    }
+
+    /// Reads a state file's bytes, and the table that its reservations made on the way.
+    static func read(
+        _ bytes: [UInt8],
+        file: String
+    ) throws(FileProblem) -> (state: ServiceState, table: PrefixTable) {
         var reader = StateReader(file: file)
         guard bytes.last == UInt8(ascii: "\n") else {
             let count = bytes.count { $0 == UInt8(ascii: "\n") } + 1
@@ -48,9 +56,9 @@ private struct StateReader {
         FileProblem(file: file, line: max(line, 1), words: words + Self.advice)
     }
 
-    mutating func finish() throws(FileProblem) -> ServiceState {
+    func finish() throws(FileProblem) -> (state: ServiceState, table: PrefixTable) {
         guard hasEnded else { throw problem("the line 'end' is missing: the file was cut off") }
-        return state
+        return (state, table)
     }
 
     mutating func read(_ bytes: ArraySlice<UInt8>) throws(FileProblem) {
@@ -186,7 +194,6 @@ extension QueueDefinition {
             unit = value
             return Self.isUnit(value)
         case "startup": return assign(number(Self.seconds), to: \.startupSeconds)
-        case "idle": return assign(number(Self.seconds), to: \.idleSeconds)
         case "allow":
             guard let subject = AccessControlList.Subject(text: value[...]) else { return false }
             access.append(subject)

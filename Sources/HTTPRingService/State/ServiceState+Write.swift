@@ -64,7 +64,7 @@ extension QueueDefinition {
         var words = ["queue", name, "length=\(lengthMax)", "verbosity=\(verbosity.text)"]
         words.append("enabled=\(isEnabled ? "yes" : "no")")
         if let unit { words.append("unit=\(unit)") }
-        words += ["startup=\(startupSeconds)", "idle=\(idleSeconds)"]
+        words.append("startup=\(startupSeconds)")
         words += access.map { "allow=\($0.text)" }
         words += prefixes.map { "url=\($0)" }
         return words

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import URLPrefixes
+
 /// Says why the state could not be kept.
 public struct StateStoreError: Error, Sendable, CustomStringConvertible {
     /// What failed, and what to do.
@@ -17,6 +19,7 @@ public final class StateStore {
     public let path: String
     private let files: any StateFiles
     private var isLoaded = false
+    private var table: PrefixTable?
 
     /// Makes a store; nothing is read yet.
     public init(path: String, files: any StateFiles = LinuxStateFiles()) {
@@ -32,10 +35,14 @@ public final class StateStore {
             isLoaded = true
             return ServiceState()
         }
-        let state = try ServiceState.parse(bytes, file: path)
+        let (state, table) = try ServiceState.read(bytes, file: path)
+        self.table = table
         isLoaded = true
         return state
     }
+
+    /// Hands over the table that loading made of the reservations, once: making it takes as long as reading them.
+    func takeTable() -> PrefixTable? { table.take() }
 
     /// Writes the state; returns when it is on the medium.
     ///

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#if HTTPRING_QUEUE
+
+import HTTPFeatures
+import HTTPWire
+import IORing
+import QueueTransport
+import ResponseCache
+
+/// A waiter that has something looked at instead of resuming a task.
+final class PortWaiter: LoopWaiter {
+    @exclusivity(unchecked) private let action: () -> Void
+
+    init(_ action: @escaping () -> Void) { self.action = action }
+
+    override func resume() { action() }
+}
+
+/// A request that a worker process answers, in the handler's place.
+///
+/// Loop-affine; used again for the next request of its slot.
+final class RemoteRequest {
+    @exclusivity(unchecked) unowned(unsafe) private let port: ServicePort
+    private let end: ServiceEnd
+    @exclusivity(unchecked) private var exchange: Exchange?
+    @exclusivity(unchecked) private var id = RequestID(rawValue: 0)
+    @exclusivity(unchecked) var isReady = false
+    /// Whether a piece of content found no room in the ring.
+    @exclusivity(unchecked) private(set) var isStalled = false
+    @exclusivity(unchecked) private var isContentOpen = false
+    /// Whether the worker's handler waits for content.
+    @exclusivity(unchecked) private var isContentWanted = false
+    @exclusivity(unchecked) private var isClockRunning = false
+    @exclusivity(unchecked) private var piece: [UInt8] = []
+    @exclusivity(unchecked) private var isPieceLast = false
+    /// What answers for content that can't be had; 0 while all is well.
+    @exclusivity(unchecked) private var failedStatus: UInt16 = 0
+    /// A response that may be stored, gathered until it is whole.
+    @exclusivity(unchecked) private var gathered: [UInt8]?
+    /// Bytes of the response that were taken and not yet let the worker send again.
+    @exclusivity(unchecked) private var takenByteCount: Int64 = 0
+    @exclusivity(unchecked) private var tunnel: QueueTunnelReader?
+    private lazy var waiter = PortWaiter { [unowned self] in self.port.markReady(self) }
+    private lazy var cancel: () -> Void = { [unowned self] in self.clientGone() }
+
+    init(port: ServicePort, end: ServiceEnd) {
+        self.port = port
+        self.end = end
+    }
+
+    func begin(_ exchange: Exchange, _ id: RequestID, hasContent: Bool) {
+        self.exchange = exchange
+        self.id = id
+        isStalled = false
+        isContentOpen = hasContent
+        isContentWanted = false
+        takenByteCount = 0
+        failedStatus = 0
+        // The handler may change the limit, so that the worker holds the content to it.
+        exchange.contentLimit = -1
+        exchange.cancelHandler = cancel
+        if hasContent { pumpContent() }
+    }
+
+    /// Looks at what may go on now: content from the client, room for the response.
+    func progress() {
+        guard exchange != nil else { return }
+        stopClock()
+        if isContentOpen { pumpContent() }
+        openWindow()
+    }
+
+    // MARK: Content
+
+    func windowOpened() {
+        isContentWanted = true
+        tunnel?.windowOpened()
+        if isContentOpen { pumpContent() }
+    }
+
+    /// Passes content on as it comes, as far as the worker's window and the ring let it.
+    private func pumpContent() {
+        guard let exchange, tunnel == nil else { return }
+        if failedStatus != 0 { return sendFailure() }
+        // A client that waits for 100 (Continue) gets it when the handler asks for content.
+        if exchange.head.expectsContinue, !exchange.hasSentContinue, !isContentWanted { return }
+        do {
+            while isContentOpen, try readPiece(exchange) {
+                guard sendPiece(exchange) else { return }
+            }
+        } catch {
+            failedStatus = UInt16(clamping: (error as? BadHTTPRequestError)?.statusCode ?? 400)
+            sendFailure()
+        }
+    }
+
+    /// Tells the worker that the content can't be had; its handler answers for that if it reads so far.
+    private func sendFailure() {
+        let outcome = end.send(contentFailed: (400...599).contains(failedStatus) ? failedStatus : 400, of: id)
+        isStalled = outcome == .noRoom
+        if outcome != .noRoom { isContentOpen = false }
+    }
+
+    /// Gets the next piece to send; `false` when there is none now.
+    private func readPiece(_ exchange: Exchange) throws -> Bool {
+        if !piece.isEmpty || isPieceLast { return true }
+        let window = end.window(of: id)
+        guard window > 0 else { return false }
+        let count = min(Int(window), 16 << 10, end.inlineContentMax)
+        guard let next = try exchange.readNow(count) else {
+            exchange.contentWaiter = waiter
+            if isContentWanted { isClockRunning = exchange.driver?.beginContentWait(exchange) ?? false }
+            return false
+        }
+        piece = next
+        isPieceLast = exchange.isContentAtEnd
+        return true
+    }
+
+    /// Sends the piece; `false` when it has to wait.
+    private func sendPiece(_ exchange: Exchange) -> Bool {
+        let trailers = isPieceLast ? exchange.trailers : FieldSection()
+        var outcome = SendOutcome.sent
+        if !piece.isEmpty || trailers.isEmpty {
+            let isLast = isPieceLast && trailers.isEmpty
+            outcome = piece.withUnsafeBytes { end.send(content: $0, of: id, isLast: isLast) }
+            if outcome == .sent {
+                piece = []
+                isContentOpen = !isLast
+            }
+        }
+        if outcome == .sent, isContentOpen, isPieceLast {
+            var lines = OutputBuffer(capacity: 512)
+            lines.appendFields(trailers)
+            outcome = lines.withUnsafeBytes { end.send(trailers: $0, of: id) }
+            if outcome == .sent { isContentOpen = false }
+        }
+        isStalled = outcome == .noRoom
+        if outcome == .gone { isContentOpen = false }
+        guard outcome == .sent else { return false }
+        if !isContentOpen { isPieceLast = false }
+        isContentWanted = false
+        return true
+    }
+
+    private func stopClock() {
+        guard isClockRunning, let exchange else { return }
+        isClockRunning = false
+        exchange.driver?.endContentWait(exchange)
+    }
+
+    // MARK: Response
+
+    func head(_ head: QueuedResponseHead) throws(TransportViolation) {
+        guard let exchange else { return }
+        guard let policy = CachePolicyNumber.decode(head.cachePolicy, seconds: head.cacheSeconds) else {
+            throw TransportViolation(.field, value: UInt64(head.cachePolicy))
+        }
+        exchange.status = head.status
+        if head.reason.count > 0 { exchange.reason = String(decoding: head.reason, as: UTF8.self) }
+        guard FieldLines.read(head.fields, into: &exchange.responseFields) else {
+            throw TransportViolation(.field, kind: 33)
+        }
+        exchange.policy = policy
+        if head.flags.contains(.closes) { exchange.closeRequested = true }
+        if head.flags.contains(.upgrades) { return beginTunnel(exchange) }
+        let isWhole = head.flags.contains(.isWhole)
+        do {
+            try exchange.startNow()
+            if exchange.head.method == .head {
+                exchange.writtenLength = max(0, head.contentLength)
+            } else if isWhole {
+                if head.contentBytes.count > 0 { _ = try exchange.append(head.contentBytes) }
+            } else if head.contentLength >= 0, exchange.declaredLength < 0, !exchange.isBodiless {
+                exchange.responseFields.append(id: .contentLength, decimal: head.contentLength)
+                exchange.declaredLength = head.contentLength
+            }
+        } catch {
+            return fail(error)
+        }
+        if isWhole {
+            complete(nil)
+        } else if isStorable(exchange, head) {
+            gathered = []
+        } else {
+            exchange.commit(isWhole: false)
+        }
+    }
+
+    /// Whether a response that comes in pieces, but has all been written, may be stored once it is whole.
+    private func isStorable(_ exchange: Exchange, _ head: QueuedResponseHead) -> Bool {
+        guard (1...RemoteRequest.gatheredByteCountMax).contains(head.contentLength) else { return false }
+        guard exchange.head.method == .get, exchange.cacheBlockers.mayStore else { return false }
+        return exchange.policy != .automatic || exchange.responseFields.contains(id: .cacheControl)
+    }
+
+    /// The largest response that the cache stores (httpsys.md §11.2).
+    private static let gatheredByteCountMax: Int64 = 256 << 10
+
+    /// Hands the gathered content to the exchange, as if it had been written at once.
+    private func releaseGathered(_ exchange: Exchange) throws {
+        guard let bytes = gathered.take(), try exchange.admit(Int64(bytes.count)) else { return }
+        exchange.wholeBody = bytes
+    }
+
+    func interim(_ status: UInt16, _ lines: UnsafeRawBufferPointer) throws(TransportViolation) {
+        guard let exchange else { return }
+        var fields = FieldSection()
+        guard FieldLines.read(lines, into: &fields) else { throw TransportViolation(.field, kind: 34) }
+        try? exchange.sendInterim(statusCode: Int(status), headers: fields)
+    }
+
+    func content(_ bytes: UnsafeRawBufferPointer, isLast: Bool) {
+        guard let exchange else { return }
+        takenByteCount += Int64(bytes.count)
+        if tunnel != nil {
+            exchange.driver?.write(bytes, of: exchange)
+            exchange.driver?.touchOutput()
+        } else {
+            do {
+                if gathered != nil,
+                    gathered?.count ?? 0 <= Int(RemoteRequest.gatheredByteCountMax) - bytes.count
+                {
+                    gathered?.append(contentsOf: bytes)
+                    if isLast { try releaseGathered(exchange) }
+                } else {
+                    try releaseGathered(exchange)
+                    if bytes.count > 0 { _ = try exchange.append(bytes) }
+                }
+            } catch {
+                return fail(error)
+            }
+        }
+        if isLast { complete(nil) } else { openWindow() }
+    }
+
+    func trailers(_ lines: UnsafeRawBufferPointer) throws(TransportViolation) {
+        guard let exchange else { return }
+        var fields = FieldSection()
+        guard FieldLines.read(lines, into: &fields) else { throw TransportViolation(.field, kind: 18) }
+        exchange.trailerFields = fields
+        complete(nil)
+    }
+
+    /// The worker gave the request up: it aborts the connection, does not take the request, or failed.
+    func reset(_ code: UInt32) {
+        switch code {
+        case QueueReset.abort:
+            guard let exchange else { return }
+            // What the worker sent before leaves before the reset.
+            exchange.pump()
+            _ = exchange.driver?.directOutput(of: exchange)?.sendOutputNow()
+            exchange.abort()
+        case QueueReset.refused: abandon()
+        case QueueReset.stream...:
+            guard let exchange else { return }
+            exchange.driver?.reset(exchange, errorCode: code & ~QueueReset.stream)
+        default: complete(BadHTTPRequestError(statusCode: 500, "the worker can't send its response"))
+        }
+    }
+
+    /// Lets the worker send again what the client, or the connection's buffer, has taken.
+    private func openWindow() {
+        guard takenByteCount > 0, let exchange, let driver = exchange.driver else { return }
+        guard driver.unsentByteCount + exchange.body.count <= exchange.responseBufferByteCountMax / 2 else {
+            exchange.outputWaiter = waiter
+            return
+        }
+        end.grant(takenByteCount, to: id)
+        takenByteCount = 0
+    }
+
+    // MARK: Tunnel
+
+    private func beginTunnel(_ exchange: Exchange) {
+        do {
+            let stream = try exchange.upgradeNow()
+            let reader = QueueTunnelReader(loop: port.loop, end: end, id: id, stream: stream)
+            tunnel = reader
+            reader.start()
+        } catch {
+            fail(error)
+        }
+    }
+
+    // MARK: End
+
+    /// What the worker sent can't be sent on: as if its handler had thrown.
+    private func fail(_ error: any Error) {
+        end.cancel(id)
+        complete(error)
+    }
+
+    private func complete(_ error: (any Error)?) {
+        guard let exchange = exchange else { return }
+        stopClock()
+        forget()
+        exchange.contentWaiter = nil
+        exchange.outputWaiter = nil
+        exchange.cancelHandler = nil
+        exchange.finish(error)
+        port.loop.handlerEnded(exchange)
+        exchange.handlerReleased()
+    }
+
+    /// The client has gone, or the request was aborted.
+    private func clientGone() {
+        guard let exchange = exchange else { return }
+        end.cancel(id)
+        forget()
+        port.loop.handlerEnded(exchange)
+        exchange.handlerReleased()
+    }
+
+    /// The worker has gone: 503 where nothing is out, else the client sees that the response is not whole.
+    func portClosed() { abandon() }
+
+    private func abandon() {
+        guard let exchange else { return }
+        if exchange.isCommitted { exchange.abort() } else { exchange.reject(.abandoned) }
+    }
+
+    private func forget() {
+        exchange = nil
+        isContentOpen = false
+        isStalled = false
+        isClockRunning = false
+        isPieceLast = false
+        if !piece.isEmpty { piece = [] }
+        gathered = nil
+        tunnel?.stop()
+        tunnel = nil
+    }
+}
+#endif
