@@ -71,10 +71,13 @@ let package = Package(
             dependencies: ["CZlib", "HTTPFeatures", "HTTPWire"],
             swiftSettings: safeSettings
         ),
+        .target(name: "CQueueTransport"),
+        .target(name: "QueueTransport", dependencies: ["CQueueTransport"], swiftSettings: swiftSettings),
         .target(
             name: "HTTPEngine",
             dependencies: [
                 "IORing", "HTTPWire", "HTTPSecure", "HTTP2", "URLPrefixes", "ResponseCache", "HTTPFeatures",
+                "QueueTransport",
             ],
             swiftSettings: swiftSettings
         ),
@@ -178,8 +181,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "QueueTransportTests",
+            dependencies: ["CQueueTransport", "QueueTransport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "HTTPEngineTests",
-            dependencies: ["HTTPEngine", "HTTPFeatures", "HTTPWire", "IORing", "URLPrefixes"],
+            dependencies: [
+                "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPSecure",
+                "HTTPWire", "IORing", "QueueTransport", "URLPrefixes",
+            ],
             resources: [.copy("Logs/LogCorpus")],
             swiftSettings: swiftSettings
         ),

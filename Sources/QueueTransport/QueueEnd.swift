@@ -223,11 +223,19 @@ public class QueueEnd {
             qt_pause()
             left -= 1
         }
-        guard !arm() else { return true }
-        let rung = qt_wait_readable(doorbells.own, milliseconds) == 1
-        disarm(rung: rung)
-        return hasWork || hasRoomAgain()
+        // A ring that was meant for an earlier sleep, seen only now, is no reason to come back; a peer that rings
+        // for nothing is not waited for without end.
+        for _ in 0..<QueueEnd.idleRingCountMax {
+            guard !arm() else { return true }
+            let rung = qt_wait_readable(doorbells.own, milliseconds) == 1
+            disarm(rung: rung)
+            if hasWork || hasRoomAgain() { return true }
+            guard rung else { return false }
+        }
+        return false
     }
+
+    private static let idleRingCountMax = 64
 
     // MARK: What ends share
 

@@ -61,6 +61,22 @@ struct ReservationTests {
         #expect(fixture.ask(.delete(.reservation, key: "http://+:80/a/b/"), alice) == nil)
     }
 
+    @Test("whoever may delegate cannot use up what administrators need")
+    func exhaustion() throws {
+        var limits = ControlLimits()
+        limits.reservationsMax = 10
+        let fixture = try PlaneFixture(limits: limits)
+        let root = try fixture.client(0)
+        let alice = try fixture.client(1000)
+        #expect(fixture.ask(reserve("http://+:80/a/", ["user:1000"], "delegate"), root) == nil)
+        for number in 1..<9 {
+            #expect(fixture.ask(reserve("http://+:80/a/\(number)/", ["user:1"]), alice) == nil)
+        }
+        #expect(fixture.ask(reserve("http://+:80/a/9/", ["user:1"]), alice) == .limitReached)
+        #expect(fixture.ask(reserve("http://+:80/b/", ["user:1"]), root) == nil)
+        #expect(fixture.ask(reserve("http://+:80/c/", ["user:1"]), root) == .limitReached)
+    }
+
     @Test("root and the administrators' group may everything; user and group 65534 are nobody's")
     func administrators() throws {
         let fixture = try PlaneFixture()

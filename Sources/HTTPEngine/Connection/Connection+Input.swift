@@ -61,9 +61,10 @@ extension Connection {
     /// Makes the input stand in memory of our own with room for `spare` bytes more.
     func moveInputToOwnMemory(spare: Int) {
         let count = inputCount
-        if leasedBuffer == Connection.noLease, inputStart > 0, count > 0, let ownedInput {
+        if leasedBuffer == Connection.noLease, inputStart > 0, let ownedInput {
+            // Also with nothing left in it: the room that follows is counted from its start.
             driver?.detachFromInput()
-            memmove(ownedInput, ownedInput + inputStart, count)
+            if count > 0 { memmove(ownedInput, ownedInput + inputStart, count) }
             inputStart = 0
             inputEnd = count
         }

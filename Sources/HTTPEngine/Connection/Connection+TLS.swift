@@ -122,6 +122,8 @@ extension Connection {
         } else {
             loop.logConnectionError(self, .tlsFailed)
             driver?.connectionClosing()
+            // It can't be encrypted any more, and would be waited for.
+            freeOutput()
         }
         // The alert should reach a client that is still sending.
         closeAfterOutput(lingers: true)

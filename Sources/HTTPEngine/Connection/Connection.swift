@@ -74,6 +74,8 @@ final class Connection {
     @exclusivity(unchecked) var operationsPending = 0
     /// Boxed, since most connections are never asked and an idle one is to be small.
     @exclusivity(unchecked) var addresses: ConnectionAddresses?
+    /// The client this connection is counted for, where clients are.
+    @exclusivity(unchecked) var countedAddress: SocketAddress?
     @exclusivity(unchecked) var isTouched = false
     /// Whether the driver has gathered content that is to leave with this iteration.
     @exclusivity(unchecked) var hasGatheredContent = false
@@ -105,6 +107,7 @@ final class Connection {
         bytesSent = 0
         addresses = nil
         minSendBytesPerSecond = loop.options.timeouts.minSendBytesPerSecond
+        guard listener.expectsProxyHeader || takeAddressPlace() else { return }
         if listener.expectsProxyHeader {
             openBehindProxy()
         } else if let context = listener.tls {
@@ -136,6 +139,20 @@ final class Connection {
 
     static let noLease: Int32 = -1
     static let plaintextLease: Int32 = -2
+
+    /// Counts the connection for its client's address; closes it where that has as many as it may.
+    func takeAddressPlace() -> Bool {
+        guard let places = loop.engine.addressPlaces else { return true }
+        let address = peerAddress
+        guard places.take(address) else {
+            loop.counters.refusals.count()
+            loop.logConnectionError(self, .connectionLimit)
+            close(reset: true)
+            return false
+        }
+        countedAddress = address
+        return true
+    }
 
     var isOpen: Bool { state == .open }
     var isInUse: Bool { state != .free }
@@ -217,6 +234,10 @@ final class Connection {
         guard state == .closing, operationsPending == 0, receive == .off, inFlight == nil else { return }
         state = .free
         socket = -1
+        if let address = countedAddress {
+            countedAddress = nil
+            loop.engine.addressPlaces?.release(address)
+        }
         loop.connectionEnded(self)
     }
 
@@ -260,7 +281,7 @@ final class Connection {
         case .close:
             operationsPending -= 1
             finishIfQuiet()
-        case .cancel, .accept, .file: break
+        case .cancel, .accept, .file, .queue: break
         }
     }
 
@@ -325,6 +346,7 @@ enum TokenKind: UInt8 {
     case cancel
     case close
     case file
+    case queue
 }
 
 /// Both ends of a connection.

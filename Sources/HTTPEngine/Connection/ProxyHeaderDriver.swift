@@ -61,6 +61,7 @@ extension Connection {
         if !header.isLocal, let source = header.source, let destination = header.destination {
             addresses = ConnectionAddresses(peer: SocketAddress(source), local: SocketAddress(destination))
         }
+        guard takeAddressPlace() else { return }
         guard let context = listener.tls else {
             startProtocol(isHTTP2: false)
             if inputCount > 0 { driver?.inputArrived() }

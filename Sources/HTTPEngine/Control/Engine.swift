@@ -15,6 +15,8 @@ public final class Engine: Sendable {
     public let options: EngineOptions
     let cache: ResponseCacheStore
     let connectionPlaces: ConnectionPlaces
+    let addressPlaces: AddressPlaces?
+    let upgradePlaces: ConnectionPlaces
     /// Threads for signatures that would hold up a loop.
     let offloads = OffloadThreads(threadCountMax: Processors.usable.count)
     private let log: LogHub?
@@ -71,6 +73,8 @@ public final class Engine: Sendable {
         let pokes = LoopPokes()
         pokeTargets = pokes
         connectionPlaces = ConnectionPlaces(limit: options.limits.maxConnections) { pokes.resumeAccepting() }
+        addressPlaces = options.limits.maxConnectionsPerAddress.map { AddressPlaces(limit: $0) }
+        upgradePlaces = ConnectionPlaces(limit: options.limits.maxConcurrentUpgradedConnections) {}
         control = Mutex(Control())
     }
 
@@ -252,6 +256,32 @@ public final class Engine: Sendable {
                     handle.loop.setRoutes(routes)
                     continuation.resume()
                 }
+            }
+        }
+    }
+
+    /// Runs a closure on each loop's thread, one after the other, and gathers what they return.
+    func onEachLoop<Result: Sendable>(_ body: @escaping @Sendable (EngineLoop) -> Result) async -> [Result] {
+        var results: [Result] = []
+        for handle in control.withLock({ $0.loops }) {
+            results.append(
+                await withCheckedContinuation { continuation in
+                    handle.ring.post { continuation.resume(returning: body(handle.loop)) }
+                }
+            )
+        }
+        return results
+    }
+
+    /// Runs a closure on one loop's thread.
+    func onLoop(_ index: Int, _ body: @escaping @Sendable (EngineLoop) -> Void) async {
+        let loops = control.withLock { $0.loops }
+        guard !loops.isEmpty else { return }
+        let handle = loops[index % loops.count]
+        await withCheckedContinuation { continuation in
+            handle.ring.post {
+                body(handle.loop)
+                continuation.resume()
             }
         }
     }

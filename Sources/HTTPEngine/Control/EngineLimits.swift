@@ -13,6 +13,19 @@ public struct EngineLimits: Sendable {
     ///
     /// `nil`: no limit.
     public var maxConnections: Int?
+    /// Connections of one client address open at once; over it a new one is reset.
+    ///
+    /// IPv6 addresses of one /64 count as one; clients of a Unix socket are not counted. `nil`, the default: no
+    /// limit.
+    public var maxConnectionsPerAddress: Int?
+    /// Requests of one connection, after which it is closed in order, or gets GOAWAY over HTTP/2.
+    ///
+    /// `nil`, the default: no limit.
+    public var maxRequestsPerConnection: Int?
+    /// Connections and streams handed over to another protocol, as WebSocket, at once; over it 503.
+    ///
+    /// `nil`, the default: no limit.
+    public var maxConcurrentUpgradedConnections: Int?
     /// Bytes of a request's content, `nil` for no limit; over it 413.
     ///
     /// Default 30,000,000.

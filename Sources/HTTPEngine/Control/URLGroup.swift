@@ -80,6 +80,8 @@ final class RouteTarget: Sendable {
     let group: URLGroup
     let queue: RequestQueue?
     let consumer: (any RequestConsumer)?
+    /// The same, where it is a queue to other processes.
+    let remote: QueueConsumer?
     // What every request of the prefix is given, here so that it costs a load.
     let minSendBytesPerSecond: Int
     let minContentBytesPerSecond: Int
@@ -92,7 +94,9 @@ final class RouteTarget: Sendable {
         self.text = prefix.description
         self.group = group
         self.queue = group.queue
-        self.consumer = group.queue?.consumer
+        let consumer = group.queue?.consumer
+        self.consumer = consumer
+        self.remote = consumer as? QueueConsumer
         minSendBytesPerSecond = group.timeouts.minSendBytesPerSecond
         minContentBytesPerSecond = group.timeouts.minRequestBodyBytesPerSecond
         contentLimit = group.maxRequestBodySize ?? -1

@@ -33,7 +33,7 @@ extension Exchange: HTTPRequestBodyFeature {
     }
 
     /// What has arrived, an empty array at the end, or `nil` when there is nothing yet.
-    private func readNow(_ byteCountMax: Int) throws -> [UInt8]? {
+    func readNow(_ byteCountMax: Int) throws -> [UInt8]? {
         precondition(byteCountMax > 0, "at least one byte is asked for")
         if let contentError { throw BadHTTPRequestError(refusal: contentError) }
         if isContentAtEnd { return [] }

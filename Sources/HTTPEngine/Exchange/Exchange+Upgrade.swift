@@ -19,9 +19,17 @@ extension Exchange: HTTPUpgradeFeature {
         return try upgradeNow()
     }
 
-    private func upgradeNow() throws -> any UpgradedStream {
+    private func takeUpgradePlace() throws {
+        guard loop.engine.upgradePlaces.take() else {
+            throw BadHTTPRequestError(statusCode: 503, "as many connections are upgraded as may be")
+        }
+        holdsUpgradePlace = true
+    }
+
+    func upgradeNow() throws -> any UpgradedStream {
         guard isUpgradableRequest else { throw HTTPResponseError(.notUpgradable) }
         guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
+        try takeUpgradePlace()
         status = 101
         reason = nil
         try startNow()
@@ -47,6 +55,7 @@ extension Exchange: HTTPExtendedConnectFeature {
     private func acceptNow() throws -> any UpgradedStream {
         guard connectProtocol != nil, duplex == nil else { throw HTTPResponseError(.notUpgradable) }
         guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
+        try takeUpgradePlace()
         status = 200
         try startNow()
         isUpgrading = true

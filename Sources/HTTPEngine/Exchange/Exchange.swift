@@ -50,7 +50,7 @@ public final class Exchange {
     @exclusivity(unchecked) var worker: Worker?
     @exclusivity(unchecked) var cancelHandler: (() -> Void)?
     @exclusivity(unchecked) var stage = Stage.spare
-    @exclusivity(unchecked) private var isHeldByDriver = false
+    @exclusivity(unchecked) var isHeldByDriver = false
     @exclusivity(unchecked) private var isHeldByHandler = false
     /// Whether the client has gone or the request was aborted.
     @exclusivity(unchecked) public private(set) var isAborted = false
@@ -82,6 +82,7 @@ public final class Exchange {
     @exclusivity(unchecked) var connectProtocolRange = ByteRange.empty
     /// Whether the head that is being written hands the stream over.
     @exclusivity(unchecked) var isUpgrading = false
+    @exclusivity(unchecked) var holdsUpgradePlace = false
 
     // The request's content.
     @exclusivity(unchecked) var contentFraming = ContentFraming.none
@@ -303,6 +304,10 @@ public final class Exchange {
         if tlsFacts != nil { tlsFacts = nil }
         connectProtocolRange = .empty
         isUpgrading = false
+        if holdsUpgradePlace {
+            holdsUpgradePlace = false
+            loop.engine.upgradePlaces.release()
+        }
         queuedAt = 0
         contentFraming = .none
         contentRemaining = 0

@@ -7,7 +7,7 @@ import IORing
 /// Loop-affine.
 ///
 /// Resumed exactly once: by what it waits for, by the end of the connection, or by its task's cancellation.
-final class LoopWaiter {
+class LoopWaiter {
     @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var isResumed = false
 
@@ -16,7 +16,7 @@ final class LoopWaiter {
         continuation.take()?.resume()
     }
 
-    fileprivate func wait() async {
+    fileprivate final func wait() async {
         guard !isResumed else { return }
         await withUnsafeContinuation { continuation = $0 }
     }

@@ -44,6 +44,9 @@ final class WorkerPool {
         if readyStart < ready.count, !isWakePending { wake() }
     }
 
+    /// Whether exchanges wait for a worker that has been woken: the loop turns again before it sleeps.
+    var hasReady: Bool { readyStart < ready.count }
+
     private func wake() {
         isWakePending = true
         if let worker = idle.popLast() {

@@ -15,7 +15,7 @@ extension HTTP1Driver {
 
     /// The answer for a head whose very bytes were answered from the cache before.
     func memoizedAnswer(_ bytes: Span<UInt8>) -> MemoizedAnswer? {
-        guard mayMemoize, !loop.isDraining else { return nil }
+        guard mayMemoize, !loop.isDraining, requestCount &+ 1 < loop.requestCountMax else { return nil }
         return loop.memo.lookup(
             bytes,
             endpoint: connection.listener.endpoint.id,
@@ -63,7 +63,7 @@ extension HTTP1Driver {
     ) -> Bool {
         guard let (entry, disposition) = loop.findInCache(headBytes, connection) else { return false }
         let head = loop.scratchHead
-        let keeps = head.keepAlive && !entry.closesConnection && !loop.isDraining
+        let keeps = head.keepAlive && !entry.closesConnection && !loop.isDraining && !isLastRequest
         loop.counters.cacheHits.count()
         send(entry, disposition, keeps: keeps, isHTTP10: head.version == .http10)
         if loop.log != nil {

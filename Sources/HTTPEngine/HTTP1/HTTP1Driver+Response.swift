@@ -87,7 +87,7 @@ extension HTTP1Driver {
     private func decidePersistence(_ exchange: Exchange) {
         exchange.persists =
             exchange.persists && exchange.head.keepAlive && exchange.framing != .close
-            && !exchange.closeRequested && !loop.isDraining
+            && !exchange.closeRequested && !loop.isDraining && !isLastRequest
         if exchange.persists, exchange.responseFields.mayContain.contains(.connection) {
             let options = Array((exchange.responseFields[FieldID.connection] ?? "").utf8)
             exchange.persists = !FieldSyntax.listContains("close", in: options.span)

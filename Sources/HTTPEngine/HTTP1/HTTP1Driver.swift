@@ -36,7 +36,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
     @exclusivity(unchecked) private(set) var phase = Phase.idle
     @exclusivity(unchecked) private var isProcessing = false
     @exclusivity(unchecked) private(set) var exchange: Exchange?
-    @exclusivity(unchecked) private var requestCount: UInt32 = 0
+    @exclusivity(unchecked) private(set) var requestCount: UInt32 = 0
     @exclusivity(unchecked) private var headStartedAt: Int64 = 0
     @exclusivity(unchecked) private var isFirstHead = true
     @exclusivity(unchecked) private var parsedByteCount = 0
@@ -139,6 +139,9 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
         case .upgraded, .ended: connection.close(reset: false)
         }
     }
+
+    /// Whether the connection has had as many requests as it may.
+    var isLastRequest: Bool { requestCount >= loop.requestCountMax }
 
     static let halfCloseGrace: Int64 = 2_000_000_000
 
@@ -489,7 +492,8 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
     /// - Returns: whether the next request can be looked at.
     private func refuseRoute(_ refusal: Refusal, _ headBytes: UnsafeBufferPointer<UInt8>) -> Bool {
         let row = refusal.row
-        guard row.fate == .keep, !loop.scratchHead.hasContent, loop.scratchHead.keepAlive, !loop.isDraining
+        guard row.fate == .keep, !loop.scratchHead.hasContent, loop.scratchHead.keepAlive, !loop.isDraining,
+            !isLastRequest
         else {
             refuse(refusal)
             return false

@@ -27,9 +27,13 @@ extension HTTP2Driver: HTTP2SessionDelegate {
     }
 
     func contentReceived(_ handle: HTTP2Stream, _ content: UnsafeRawBufferPointer) {
-        guard let stream = stream(of: handle), let exchange = stream.exchange, !exchange.isHandlerDone else {
-            // Nobody will read it; the window it took is given back at once.
+        guard let stream = stream(of: handle) else {
             session?.consumed(handle, byteCount: content.count)
+            return
+        }
+        guard let exchange = stream.exchange, !exchange.isHandlerDone else {
+            // Nobody will read it; the window it took is given back at once.
+            discardContent(stream, handle, content.count)
             return
         }
         stream.addContent(content)
@@ -43,7 +47,10 @@ extension HTTP2Driver: HTTP2SessionDelegate {
     func streamEnded(_ handle: HTTP2Stream) {
         guard let stream = stream(of: handle) else { return }
         stream.hasContentEnded = true
-        guard let exchange = stream.exchange else { return }
+        guard let exchange = stream.exchange else {
+            stream.deadline = 0
+            return
+        }
         if stream.contentCount == 0 { exchange.isContentAtEnd = true }
         contentChanged(stream, exchange)
     }
@@ -154,35 +161,35 @@ extension HTTP2Driver: HTTP2SessionDelegate {
         let row = refusal.row
         loop.counters.refusals.count()
         loop.logRefusal(refusal, connection, head: stream.exchange)
-        answer(stream, row, explains: false)
+        answer(stream, row, explains: false, to: loop.scratchHead.method)
     }
 
     /// Answers for a queue that does not take a request, as its verbosity says.
     func reject(_ stream: HTTP2StreamDriver, _ exchange: Exchange, _ refusal: Refusal) {
         let verbosity = exchange.queue?.verbosity ?? .limited
+        let method = exchange.head.method
         loop.logRefusal(refusal, connection, head: exchange)
         stream.exchange = nil
         exchange.abortedByConnection()
         if verbosity == .basic {
             reset(stream, .refusedStream)
         } else {
-            answer(stream, refusal.row, explains: verbosity == .full)
+            answer(stream, refusal.row, explains: verbosity == .full, to: method)
         }
     }
 
-    private func answer(_ stream: HTTP2StreamDriver, _ row: Refusal.Row, explains: Bool) {
+    private func answer(
+        _ stream: HTTP2StreamDriver,
+        _ row: Refusal.Row,
+        explains: Bool,
+        to method: HTTPWire.Method
+    ) {
         guard row.status != 0, row.fate != .reset else { return reset(stream, .refusedStream) }
         var body = OutputBuffer(capacity: 256)
         if explains { body.append(row.detail) } else { body.append(ReasonPhrase.standard(for: row.status)) }
         body.append("\n" as StaticString)
         var fields = FieldSection()
         fields.append(id: .contentType, literal: "text/plain")
-        submit(
-            stream,
-            status: row.status,
-            fields,
-            whole: body,
-            hidesContent: loop.scratchHead.method == .head
-        )
+        submit(stream, status: row.status, fields, whole: body, hidesContent: method == .head)
     }
 }

@@ -18,6 +18,7 @@ extension HTTP2Driver {
         if exchange.closeRequested || closes(exchange) { beginDrain() }
         if exchange.isUpgrading {
             submit(session, handle, exchange, nil, .streamed)
+            wantWrite()
             return
         }
         let isSilent = exchange.isBodiless || exchange.head.method == .head
@@ -96,6 +97,7 @@ extension HTTP2Driver {
                 content: hidesContent || bytes.isEmpty ? .none : .whole(bytes)
             )
         }
+        awaitContentEnd(of: stream, atMost: loop.options.timeouts.drainEntityBody)
         wantWrite()
     }
 
@@ -144,6 +146,7 @@ extension HTTP2Driver {
             send(session, stream, handle, status, fields, isHead ? nil : body)
         }
         if entry.closesConnection { beginDrain() }
+        awaitContentEnd(of: stream, atMost: loop.options.timeouts.drainEntityBody)
         wantWrite()
     }
 
@@ -159,7 +162,13 @@ extension HTTP2Driver {
         stream.isOutputEnded = true
         guard let body, body.byteCount > 0 else {
             stream.isOutputSent = true
-            session.submitResponse(handle, status: status, fields: fields, common: common, content: .none)
+            session.submitResponse(
+                handle,
+                status: status,
+                fields: withServer(fields),
+                common: common,
+                content: .none
+            )
             return
         }
         let isSmall = body.byteCount <= HTTP2Driver.wholeByteCountMax
@@ -188,6 +197,7 @@ extension HTTP2Driver {
         let unread = stream.contentCount
         _ = stream.takeContent(upTo: unread)
         consumed(stream, unread)
+        awaitContentEnd(of: stream, atMost: exchange.timeouts.drainEntityBody)
         exchange.driverReleased()
         wantWrite()
     }
@@ -201,7 +211,8 @@ extension HTTP2Driver {
             exchange.abortedByConnection()
         }
         stream.discardOutput(loop.blocks)
-        session?.reset(handle, code)
+        // NO_ERROR would say that the response is whole (RFC 9113 §8.1).
+        session?.reset(handle, code == .noError && !stream.isOutputSent ? .cancel : code)
         wantWrite()
     }
 }

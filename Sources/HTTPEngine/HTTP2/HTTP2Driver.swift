@@ -186,6 +186,7 @@ final class HTTP2Driver: ProtocolDriver {
         handle.context = Unmanaged.passUnretained(stream).toOpaque()
         requestCount &+= 1
         loop.counters.http2Streams.count()
+        if requestCount >= loop.requestCountMax { beginDrain() }
         return stream
     }
 
@@ -234,14 +235,45 @@ final class HTTP2Driver: ProtocolDriver {
     private func schedule() {
         guard connection.isOpen else { return }
         var earliest = session?.nextDeadline ?? .max
-        if streams.isEmpty { earliest = min(earliest, idleSince &+ idleTimeout) }
+        if streams.isEmpty {
+            let idleEnd = idleSince.addingReportingOverflow(idleTimeout)
+            if !idleEnd.overflow { earliest = min(earliest, idleEnd.partialValue) }
+        }
         for stream in streams where stream.deadline != 0 { earliest = min(earliest, stream.deadline) }
         connection.setPhaseDeadline(earliest == .max ? 0 : max(earliest, 1))
     }
 
+    /// Begins the time that a client has to end a request whose content nobody reads any more.
+    func awaitContentEnd(of stream: HTTP2StreamDriver, atMost duration: Duration) {
+        guard !stream.hasContentEnded else { return }
+        stream.discardedByteCount = 0
+        setDeadline(of: stream, after: duration.saturatedNanoseconds)
+    }
+
+    /// Throws away content that nobody reads; more than is put up with ends the stream.
+    func discardContent(_ stream: HTTP2StreamDriver, _ handle: HTTP2Stream, _ byteCount: Int) {
+        session?.consumed(handle, byteCount: byteCount)
+        guard stream.exchange == nil else { return }
+        stream.discardedByteCount &+= Int64(byteCount)
+        if stream.discardedByteCount > loop.options.limits.maxDrainedBodySize {
+            endRequest(stream)
+        }
+    }
+
+    /// Tells the client, once its response is out, that the rest of its request is not needed.
+    ///
+    /// RFC 9113 §8.1.
+    private func endRequest(_ stream: HTTP2StreamDriver) {
+        guard let handle = stream.handle, stream.hasHead, !stream.hasContentEnded else { return }
+        stream.deadline = 0
+        stream.hasContentEnded = true
+        session?.reset(handle, .noError)
+        wantWrite()
+    }
+
     private func deadlineReached(_ stream: HTTP2StreamDriver) {
         stream.deadline = 0
-        guard let exchange = stream.exchange else { return }
+        guard let exchange = stream.exchange else { return endRequest(stream) }
         if exchange.stage == .waiting {
             loop.counters.timeouts.count()
             loop.leaveQueue(exchange)

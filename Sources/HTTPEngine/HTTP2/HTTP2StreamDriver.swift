@@ -22,6 +22,8 @@ final class HTTP2StreamDriver {
     @exclusivity(unchecked) var contentStart = 0
     @exclusivity(unchecked) var hasContentEnded = false
     @exclusivity(unchecked) var contentReceived: UInt64 = 0
+    /// Content that came after the handler had returned.
+    @exclusivity(unchecked) var discardedByteCount: Int64 = 0
 
     // The response: `tail` gathers, `queued` stands before it.
     @exclusivity(unchecked) var queued: [OutputSegment] = []
@@ -55,6 +57,7 @@ final class HTTP2StreamDriver {
         contentStart = 0
         hasContentEnded = false
         contentReceived = 0
+        discardedByteCount = 0
         discardOutput(blocks)
         isOutputEnded = false
         isOutputSent = false

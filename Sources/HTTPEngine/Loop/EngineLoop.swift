@@ -32,6 +32,7 @@ final class EngineLoop: LoopDelegate {
     let headerWait: Int64
     let idleTimeout: Int64
     let handshakeTimeout: Int64
+    let requestCountMax: UInt32
     /// Bytes of input held for a connection; over it receiving pauses.
     ///
     /// A head must fit.
@@ -60,6 +61,8 @@ final class EngineLoop: LoopDelegate {
     @exclusivity(unchecked) var responseLines: CommonResponseLines
 
     let workers: WorkerPool
+    /// The queues to and from other processes.
+    let queues = QueuePorts()
     @exclusivity(unchecked) private var spareExchanges: ContiguousArray<Exchange> = []
     @exclusivity(unchecked) private var waiting: [Exchange] = []
     @exclusivity(unchecked) var fileReads: [UnsafeContinuation<Int32, Never>?] = []
@@ -76,6 +79,7 @@ final class EngineLoop: LoopDelegate {
         idleTimeout = engine.options.timeouts.idleConnection.saturatedNanoseconds
         handshakeTimeout = engine.options.timeouts.tlsHandshake.saturatedNanoseconds
         let limits = engine.options.limits
+        requestCountMax = limits.maxRequestsPerConnection.map { UInt32(clamping: max(1, $0)) } ?? .max
         inputCountMax = max(limits.maxRequestBufferSize, limits.maxRequestHeadBytes)
         headLimits = HeadLimits(
             headBytesMax: limits.maxRequestHeadBytes,
@@ -99,6 +103,7 @@ final class EngineLoop: LoopDelegate {
 
     func completed(_ completion: Completion) {
         let token = completion.token
+        queues.awake()
         guard let kind = TokenKind(rawValue: token.kind) else { return }
         if kind == .accept {
             acceptCompleted(completion)
@@ -106,6 +111,10 @@ final class EngineLoop: LoopDelegate {
         }
         if kind == .file {
             fileReadCompleted(completion)
+            return
+        }
+        if kind == .queue {
+            queues.rang(token)
             return
         }
         let slot = Int(token.slot)
@@ -140,6 +149,7 @@ final class EngineLoop: LoopDelegate {
 
     /// The iteration ends: what was produced leaves, what was received and not consumed is moved to memory.
     func flush() {
+        if !queues.isEmpty { queues.pump() }
         while !touched.isEmpty {
             swap(&touched, &touchedSpare)
             for unmanaged in touchedSpare {
@@ -153,9 +163,11 @@ final class EngineLoop: LoopDelegate {
         }
         plaintext.removeAll()
         workers.wakeIfNeeded()
+        if !queues.isEmpty { queues.sleep() }
     }
 
     func stopping() {
+        queues.endAll()
         for listener in listeners { if let listener { close(listener) } }
         for connection in connections where connection.isInUse { connection.close(reset: true) }
         workers.end()
@@ -396,7 +408,12 @@ final class EngineLoop: LoopDelegate {
     /// Gives a routed request to its queue: to the application at once, or to wait its turn.
     func deliver(_ exchange: Exchange, to queue: RequestQueue, consumer: (any RequestConsumer)?) {
         counters.exchangesBegun.count()
-        if let consumer, waiting.isEmpty || queue.waitingCount == 0, queue.takeProgress() {
+        if let remote = exchange.target?.remote {
+            if waiting.isEmpty || queue.waitingCount == 0, remote.hasRoom(on: self), queue.takeProgress() {
+                remote.begin(exchange, on: self)
+                return
+            }
+        } else if let consumer, waiting.isEmpty || queue.waitingCount == 0, queue.takeProgress() {
             workers.start(exchange, consumer, scheduling: queue.scheduling)
             return
         }
@@ -433,7 +450,15 @@ final class EngineLoop: LoopDelegate {
                 exchange.reject(.disabled)
                 continue
             }
-            if let consumer = target.consumer, queue.takeProgress() {
+            if let remote = target.remote {
+                guard remote.hasRoom(on: self), queue.takeProgress() else {
+                    kept.append(exchange)
+                    continue
+                }
+                exchange.queue?.leavePlace()
+                exchange.stopWaiting()
+                remote.begin(exchange, on: self)
+            } else if let consumer = target.consumer, queue.takeProgress() {
                 exchange.queue?.leavePlace()
                 exchange.stopWaiting()
                 workers.start(exchange, consumer, scheduling: queue.scheduling)

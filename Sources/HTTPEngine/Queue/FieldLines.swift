@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import HTTPWire
@@ -61,4 +60,3 @@ enum CachePolicyNumber {
         }
     }
 }
-#endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 public import QueueTransport
 public import URLPrefixes
@@ -124,4 +123,3 @@ public final class QueueAttachment: Sendable {
         }
     }
 }
-#endif

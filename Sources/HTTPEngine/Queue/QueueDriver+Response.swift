@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import HTTPWire
@@ -213,4 +212,3 @@ extension QueueDriver {
         finishIfDone()
     }
 }
-#endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import HTTPSecure
@@ -280,4 +279,3 @@ extension Exchange {
         isContentAtEnd = false
     }
 }
-#endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import IORing
 import QueueTransport
@@ -146,4 +145,3 @@ final class QueuePorts {
     /// Ends all ports: the loop stops.
     func endAll() { for case let port? in ports { port.close(nil) } }
 }
-#endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import HTTPWire
@@ -68,4 +67,3 @@ final class QueueTunnel: UpgradedStream {
         waiter?.resume()
     }
 }
-#endif

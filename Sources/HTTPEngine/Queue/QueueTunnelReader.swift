@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import IORing
@@ -64,4 +63,3 @@ final class QueueTunnelReader {
         waiter = nil
     }
 }
-#endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import HTTPWire
@@ -332,4 +331,3 @@ final class RemoteRequest {
         tunnel = nil
     }
 }
-#endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import HTTPWire
@@ -179,4 +178,3 @@ extension SocketAddress {
         }
     }
 }
-#endif

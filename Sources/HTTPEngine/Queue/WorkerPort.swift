@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import HTTPWire
@@ -98,4 +97,3 @@ final class WorkerPort: QueuePort {
         for case let driver? in drivers { driver.portClosed() }
     }
 }
-#endif

@@ -109,10 +109,12 @@ extension ControlPlane {
             }
             entries.append(entry)
         }
-        guard state.reservations.count < limits.reservationsMax else {
+        // Whoever may delegate does not use up what administrators need.
+        let keptFree = client.principal.isAdministrator ? 0 : limits.reservationsMax / 10
+        guard state.reservations.count < limits.reservationsMax - keptFree else {
             throw ControlFailure(
                 .limitReached,
-                "There are \(limits.reservationsMax) reservations, the limit. Delete some, or raise reservations "
+                "There are \(state.reservations.count) reservations, the limit. Delete some, or raise reservations "
                     + "in [control]."
             )
         }

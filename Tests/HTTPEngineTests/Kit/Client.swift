@@ -28,6 +28,8 @@ final class Client {
     private var end: ConnectionEnd?
     /// For each receive and send as a whole.
     var patience = Duration.seconds(5)
+    /// Encryption, from `startTLS` on.
+    private(set) var tls: ClientTLS?
 
     /// Connects to 127.0.0.1.
     convenience init(port: UInt16, receiveBufferByteCount: Int32? = nil) throws {
@@ -104,6 +106,35 @@ final class Client {
     func send(_ text: String) throws { try send(Array(text.utf8)) }
 
     func send(_ bytes: [UInt8]) throws {
+        guard let tls else { return try sendPlain(bytes) }
+        tls.write(bytes)
+        try sendPlain(tls.takeOutput())
+    }
+
+    /// Makes a handshake, after which all is encrypted.
+    @discardableResult
+    func startTLS(_ options: ClientTLS.Options = ClientTLS.Options()) throws -> ClientTLS {
+        let tls = ClientTLS(options)
+        self.tls = tls
+        let deadline = Deadline(in: patience)
+        while true {
+            try tls.advance()
+            try sendPlain(tls.takeOutput())
+            if tls.isEstablished { return tls }
+            if let end { throw ClientError.ended(end) }
+            try receiveSome(deadline)
+        }
+    }
+
+    /// Says that no more will be sent, in TLS's way, and leaves the socket open.
+    func sendCloseNotify() throws {
+        guard let tls else { return }
+        tls.closeNotify()
+        try sendPlain(tls.takeOutput())
+    }
+
+    /// Sends bytes past the encryption.
+    func sendPlain(_ bytes: [UInt8]) throws {
         let deadline = Deadline(in: patience)
         var offset = 0
         while offset < bytes.count {
@@ -219,7 +250,12 @@ final class Client {
         while true {
             let count = withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16) { memory in
                 let count = recv(socket, memory.baseAddress, memory.count, 0)
-                if count > 0 { received.append(contentsOf: memory[..<count]) }
+                guard count > 0 else { return count }
+                if let tls {
+                    received += tls.decrypt(Array(memory[..<count]))
+                } else {
+                    received.append(contentsOf: memory[..<count])
+                }
                 return count
             }
             if count > 0 { return }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import HTTPFeatures
 import HTTPWire
 import IORing
@@ -48,6 +49,9 @@ final class TestEngine: Sendable {
     let port: UInt16
     let events: Notes
     private let handler: Handler
+    private let pair: QueuePair?
+    /// Whether handlers run in a second engine behind shared memory: every suite then tests the queue, too.
+    static let usesQueue = getenv("HTTPRING_TEST_QUEUE") != nil
 
     private init(_ settings: TestSettings, _ handler: @escaping Handler) async throws {
         let events = Notes()
@@ -73,7 +77,19 @@ final class TestEngine: Sendable {
             timeouts: settings.groupTimeouts,
             maxRequestBodySize: settings.maxRequestBodySize
         )
-        if settings.isAttached { queue.attach(TestConsumer(handler: handler)) }
+        let remote = QueueConsumer()
+        if settings.isAttached, TestEngine.usesQueue {
+            pair = try QueuePair(
+                settings.options,
+                scheduling: settings.scheduling,
+                events: events,
+                TestConsumer(handler: handler)
+            )
+            queue.attach(remote)
+        } else {
+            pair = nil
+            if settings.isAttached { queue.attach(TestConsumer(handler: handler)) }
+        }
         try engine.start()
         var port: UInt16 = 0
         do {
@@ -87,6 +103,15 @@ final class TestEngine: Sendable {
             throw error
         }
         self.port = port
+        if let pair {
+            try await pair.connect(
+                engine,
+                remote,
+                engine.registeredPrefixes,
+                timeouts: settings.options.timeouts,
+                maxRequestBodySize: settings.maxRequestBodySize
+            )
+        }
     }
 
     /// Attaches the handler to the queue.
@@ -108,6 +133,7 @@ final class TestEngine: Sendable {
             try await withTaskExecutorPreference(thread) { @concurrent in try await body(server) }
         } catch {
             await server.engine.stop(within: .zero)
+            await server.pair?.stop()
             throw error
         }
         let isQuiet = await withTaskExecutorPreference(thread) { @concurrent in
@@ -117,6 +143,8 @@ final class TestEngine: Sendable {
         #expect(server.queue.waitingCount == 0)
         #expect(server.queue.inProgressCount == 0)
         await server.engine.stop(within: .seconds(1))
+        await server.pair?.stop()
+        if let pair = server.pair { #expect(pair.violations.all == []) }
     }
 
     var statistics: EngineStatistics { engine.statistics }

@@ -90,5 +90,64 @@ extension EngineSuites {
                 }
             }
         }
+
+        @Test("A client with as many connections as an address may have gets a reset for the next")
+        func perAddress() async throws {
+            var settings = TestSettings(.twoLoops)
+            settings.options.limits.maxConnectionsPerAddress = 2
+            try await TestEngine.run(settings, handler: Handlers.describe) { (server) async throws in
+                let clients = try (0..<2).map { _ in try server.client() }
+                for client in clients { #expect(try client.exchange(server.get()).status == 200) }
+                let refused = try server.client()
+                #expect(try refused.readToEnd().bytes.isEmpty)
+                #expect(server.statistics.refusals == 1)
+                clients[0].close()
+                #expect(eventually { server.statistics.connectionsOpen == 1 })
+                #expect(try server.client().exchange(server.get()).status == 200)
+            }
+        }
+
+        @Test("A connection ends in order after as many requests as it may have, cached ones counted")
+        func requestsPerConnection() async throws {
+            var settings = TestSettings()
+            settings.options.limits.maxRequestsPerConnection = 3
+            let handler: TestEngine.Handler = { context in
+                try context.response.headers.set(id: .cacheControl, value: "public, max-age=60")
+                try await context.response.write("Hello")
+            }
+            try await TestEngine.run(settings, handler: handler) { (server) async throws in
+                for _ in 0..<3 {
+                    let client = try server.client()
+                    for number in 1...3 {
+                        try client.send(server.get())
+                        let response = try client.readResponse()
+                        #expect(response.text == "Hello")
+                        #expect(response.closes == (number == 3))
+                    }
+                    #expect(try client.readToEnd().bytes.isEmpty)
+                }
+            }
+        }
+
+        @Test("An upgrade over the limit of upgraded connections is 503, until one has ended")
+        func upgraded() async throws {
+            var settings = TestSettings()
+            settings.options.limits.maxConcurrentUpgradedConnections = 1
+            let handler: TestEngine.Handler = { context in
+                guard let upgrade = context.features[(any HTTPUpgradeFeature).self] else { return }
+                try context.response.headers.set(id: .upgrade, value: "echo")
+                let stream = try await upgrade.upgrade()
+                _ = try await stream.read(upTo: 100)
+            }
+            try await TestEngine.run(settings, handler: handler) { (server) async throws in
+                let request = server.get("/", "Connection: Upgrade", "Upgrade: echo")
+                let first = try server.client()
+                #expect(try first.exchange(request).status == 101)
+                #expect(try server.status(of: request) == 503)
+                first.close()
+                #expect(eventually { server.statistics.requestsInProgress == 0 })
+                #expect(try server.status(of: request) == 101)
+            }
+        }
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import QueueTransport
@@ -100,4 +99,3 @@ private final class DescriptorBox: Sendable {
         return QueueDescriptors(memory: memory, workerBell: workerBell, serviceBell: serviceBell)
     }
 }
-#endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import HTTPFeatures
 import QueueTransport
@@ -96,4 +95,3 @@ private final class QueueHandler: RequestConsumer {
         }
     }
 }
-#endif

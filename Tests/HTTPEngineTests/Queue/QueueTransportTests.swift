@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#if HTTPRING_QUEUE
 
 import CQueueTransport
 import HTTPFeatures
@@ -173,4 +172,3 @@ extension EngineSuites {
         }
     }
 }
-#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import HTTPFeatures
+import HTTPWire
+import Testing
+
+@testable import HTTPEngine
+
+extension EngineSuites {
+    @Suite("HTTP/2: caching")
+    struct HTTP2Caching {
+        private static func handler(_ count: Tally) -> TestEngine.Handler {
+            { context in
+                count.add()
+                try context.response.headers.append(name: "Cache-Control", value: "public, max-age=60")
+                try context.response.headers.append(name: "Content-Type", value: "application/octet-stream")
+                try context.response.headers.append(name: "ETag", value: "\"v1\"")
+                let length = Int(context.request.path.dropFirst()) ?? 0
+                try await context.response.write(pattern(length))
+            }
+        }
+
+        @Test("What one protocol stored is served to the other", arguments: [10, 5000, 200_000])
+        func shared(length: Int) async throws {
+            let count = Tally()
+            try await TestEngine.run(handler: HTTP2Caching.handler(count)) { (server) async throws in
+                let older = try server.client()
+                let newer = try server.http2Client()
+                let first = try newer.get("/\(length)")
+                #expect(first.content == pattern(length))
+                let second = try newer.get("/\(length)")
+                #expect(second.content == first.content)
+                #expect(second["content-length"] == "\(length)")
+                #expect(second["date"] != nil)
+                #expect(second["server"] == "HTTPRing")
+                #expect(second.fields.filter { $0.name == "server" }.count == 1)
+                #expect(second.fields.filter { $0.name == "date" }.count == 1)
+                #expect(try older.exchange(server.get("/\(length)")).body == pattern(length))
+                #expect(count.count == 1)
+                #expect(server.statistics.cacheHits == 2)
+                // The other way round.
+                _ = try older.exchange(server.get("/\(length)?2"))
+                #expect(try newer.get("/\(length)?2").content == pattern(length))
+                #expect(count.count == 2)
+            }
+        }
+
+        @Test("304, 206 and 416 come from the cache as over HTTP/1.1 (RFC 9110 §13, §14)")
+        func conditions() async throws {
+            let count = Tally()
+            try await TestEngine.run(handler: HTTP2Caching.handler(count)) { (server) async throws in
+                let client = try server.http2Client()
+                _ = try client.get("/20000")
+                let unchanged = try client.get("/20000", ("if-none-match", "\"v1\""))
+                #expect(unchanged.status == 304)
+                #expect(unchanged.content.isEmpty)
+                #expect(unchanged["etag"] == "\"v1\"")
+                let part = try client.get("/20000", ("range", "bytes=100-199"))
+                #expect(part.status == 206)
+                #expect(part.content == Array(pattern(20000)[100..<200]))
+                #expect(part["content-range"] == "bytes 100-199/20000")
+                let long = try client.get("/20000", ("range", "bytes=100-"))
+                #expect(long.content == Array(pattern(20000)[100...]))
+                let outside = try client.get("/20000", ("range", "bytes=30000-"))
+                #expect(outside.status == 416)
+                #expect(outside["content-range"] == "bytes */20000")
+                #expect(count.count == 1)
+            }
+        }
+    }
+}
