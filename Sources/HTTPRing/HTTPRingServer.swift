@@ -226,7 +226,10 @@ public final class HTTPRingServer: HTTPServer {
         }
         guard isStarted else { return }
         await engine.stop(within: deadline)
-        for task in tasks.withLock({ $0 }) { task.cancel() }
+        let ending = tasks.withLock { $0 }
+        for task in ending { task.cancel() }
+        // What they hold of OpenSSL must go before the process ends, which tears OpenSSL down.
+        for task in ending { await task.value }
     }
 
     // MARK: Prefixes while running
