@@ -113,7 +113,7 @@ let package = Package(
         ),
         .target(
             name: "HTTPRingService",
-            dependencies: ["HTTPEngine", "HTTPSecure", "IORing", "URLPrefixes"],
+            dependencies: ["HTTPEngine", "HTTPSecure", "IORing", "ResponseCache", "URLPrefixes"],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "HTTPEngineTests",
             dependencies: [
-                "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPSecure",
+                "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures",
+                "HTTPSecure",
                 "HTTPWire", "IORing", "QueueTransport", "URLPrefixes",
             ],
             resources: [.copy("Logs/LogCorpus")],
