@@ -115,7 +115,8 @@ let package = Package(
         .target(
             name: "HTTPRingService",
             dependencies: [
-                "HTTPEngine", "HTTPRingControl", "HTTPSecure", "IORing", "QueueTransport", "URLPrefixes",
+                "HTTPEngine", "HTTPRingControl", "HTTPSecure", "IORing", "QueueTransport", "ResponseCache",
+                "URLPrefixes",
             ],
             swiftSettings: swiftSettings
         ),
@@ -191,7 +192,8 @@ let package = Package(
         .testTarget(
             name: "HTTPEngineTests",
             dependencies: [
-                "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures", "HTTPSecure",
+                "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures",
+                "HTTPSecure",
                 "HTTPWire", "IORing", "QueueTransport", "URLPrefixes",
             ],
             resources: [.copy("Logs/LogCorpus")],

@@ -5,6 +5,7 @@ import pathlib
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from dataclasses import asdict, dataclass
@@ -30,10 +31,18 @@ class Sample:
         return asdict(self)
 
 
+def connect(server: ServerProcess, scenario: Scenario, context: ssl.SSLContext | None = None) -> socket.socket:
+    """A connection to the server, over TLS where the scenario is."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    if not scenario.secure:
+        return connection
+    return (context or ssl._create_unverified_context()).wrap_socket(connection)
+
+
 def probe(server: ServerProcess, scenario: Scenario) -> tuple[bytes, bytes]:
     """One checked request; it also fills the server's caches. Returns the head and body it sent."""
     try:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        with connect(server, scenario) as connection:
             connection.sendall(scenario.request(server.port))
             head, body = read_response(connection)
     except (OSError, ValueError) as error:

@@ -3,9 +3,10 @@
 
 import resource
 import socket
+import ssl
 import time
 
-from .load import probe
+from .load import connect, probe
 from .process import ServerProcess, read_response
 from .scenarios import Scenario
 
@@ -23,10 +24,11 @@ def measure_idle(server: ServerProcess, scenario: Scenario, connections: int, id
     time.sleep(0.5)
     before = server.memory_kib()
     request = scenario.request(server.port)
+    context = ssl._create_unverified_context()
     opened: list[socket.socket] = []
     try:
         for _ in range(connections):
-            connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            connection = connect(server, scenario, context)
             opened.append(connection)
             connection.sendall(request)
             read_response(connection)

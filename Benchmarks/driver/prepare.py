@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from .process import RunFailure
-from .scenarios import FILES
+from .scenarios import FILES, GIBIBYTE, LARGE
 
 BENCHMARKS = pathlib.Path(__file__).parent.parent
 REPOSITORY = BENCHMARKS.parent
@@ -16,6 +16,9 @@ REPOSITORY = BENCHMARKS.parent
 NEEDS = {
     "nginx": "nginx-light",
     "wrk": "wrk",
+    "h2load": "nghttp2-client",
+    "openssl": "openssl",
+    "curl": "curl",
     "gcc": "gcc",
     "make": "make",
     "taskset": "util-linux",
@@ -69,3 +72,10 @@ def write_files(root: pathlib.Path) -> None:
     root.mkdir()
     for name, count in FILES.items():
         (root / name).write_bytes(bytes(i % 251 for i in range(count)))
+    with open(root / LARGE, "wb") as file:
+        file.truncate(GIBIBYTE)  # a hole: its pages come from memory
+
+
+def make_certificate(directory: pathlib.Path) -> None:
+    """The certificate of every server, ECDSA P-256, as localhost.pem and localhost.key."""
+    call([str(REPOSITORY / "tools" / "dev-cert"), "--directory", str(directory)])

@@ -57,7 +57,8 @@ class Record:
             for other in ("floor", "nginx"):
                 limit = BUDGETS[f"{other}_ratio"].get(scenario)
                 ratio = self.ratio(cell, "ours", other)
-                if None in (limit, ratio) or connections not in BUDGETS["connections"]:
+                is_counted = connections in BUDGETS["connections"] or scenario in BUDGETS["any_connections"]
+                if None in (limit, ratio) or not is_counted:
                     continue
                 if ratio > limit:
                     over.append(f"{scenario} × {connections}: {ratio:.2f} × {other}, budget {limit:.2f}")
@@ -67,6 +68,9 @@ class Record:
         each = self.idle["ours"]["pss_kib_per_connection"] if "ours" in self.idle else 0
         if each > BUDGETS["idle_kib"]:
             over.append(f"idle connection: {each:.2f} KiB, budget {BUDGETS['idle_kib']}")
+        each = self.idle["ours, TLS"]["pss_kib_per_connection"] if "ours, TLS" in self.idle else 0
+        if each > BUDGETS["idle_tls_kib"]:
+            over.append(f"idle TLS connection: {each:.2f} KiB, budget {BUDGETS['idle_tls_kib']}")
         return over
 
     def growth(self, scenario: str, connections: int) -> float | None:

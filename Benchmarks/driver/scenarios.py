@@ -12,6 +12,11 @@ class Scenario:
     depth: int = 1  # requests sent at a time
     closes: bool = False  # each request asks for the connection to be closed
     file: str | None = None  # served from the root directory
+    secure: bool = False  # over TLS
+    load: str = "wrk"  # what makes the load: wrk, wrk-tls, handshakes, h2load, download, upload
+    streams: int = 0  # HTTP/2 requests at a time on each connection
+    connections: int = 0  # where the scenario has its own number
+    options: tuple[str, ...] = ()  # of the program that makes the load
 
     def request(self, port: int) -> bytes:
         """The bytes that the load generator sends for one request."""
@@ -26,6 +31,28 @@ SCENARIOS = [
     Scenario("close", "/plaintext", 13, closes=True),
     Scenario("file-1k", "/files/1k.bin", 1024, file="1k.bin"),
     Scenario("file-100k", "/files/100k.bin", 102400, file="100k.bin"),
+]
+
+LARGE = "1g.bin"
+GIBIBYTE = 1 << 30
+
+# Over TLS and HTTP/2: ours and nginx, with one certificate.
+SECURE_SCENARIOS = [
+    Scenario("tls-plaintext", "/plaintext", 13, secure=True, load="wrk-tls", connections=64),
+    Scenario("tls-cached", "/cached", 7, secure=True, load="wrk-tls", connections=64),
+    Scenario("handshake-full", "/plaintext", 13, secure=True, load="handshakes", connections=4, options=("-new",)),
+    Scenario("handshake-resumed", "/plaintext", 13, secure=True, load="handshakes", connections=4,
+             options=("-reuse",)),
+    Scenario("h2-1", "/plaintext", 13, secure=True, load="h2load", connections=64, streams=1),
+    Scenario("h2-32", "/plaintext", 13, secure=True, load="h2load", connections=64, streams=32),
+    Scenario("h2-100", "/plaintext", 13, secure=True, load="h2load", connections=64, streams=100),
+    *(
+        Scenario(f"{load}-{name}", path, GIBIBYTE, secure=secure, load=load, connections=1, options=(option,))
+        for load, path in (("download", f"/files/{LARGE}"), ("upload", "/redirect/0"))
+        for name, secure, option in (
+            ("http", False, "--http1.1"), ("tls", True, "--http1.1"), ("h2", True, "--http2"),
+        )
+    ),
 ]
 
 FILES = {scenario.file: scenario.body_bytes for scenario in SCENARIOS if scenario.file}

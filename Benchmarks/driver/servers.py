@@ -22,6 +22,7 @@ http {{
     tcp_nodelay on;
     keepalive_requests 2000000000;
     keepalive_timeout 600s;
+    http2_max_concurrent_streams 128;
     open_file_cache max=1000 inactive=600s;
     open_file_cache_valid 600s;
     client_body_temp_path {directory}/body;
@@ -31,7 +32,13 @@ http {{
     proxy_temp_path {directory}/proxy;
     proxy_cache_path {directory}/cache keys_zone=answers:1m inactive=1h;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{secure};
+        ssl_certificate {root}/../localhost.pem;
+        ssl_certificate_key {root}/../localhost.key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_tickets on;
+        client_max_body_size 0;
+        location = /redirect/0 {{ return 200; }}
         location = /plaintext {{ return 200 "Hello, World!"; }}
         location /files/ {{ alias {root}/; tcp_nopush on; }}
         location /files/100k.bin {{ alias {root}/100k.bin; }}
@@ -78,9 +85,11 @@ class TestApp(Server):
         self.executable = executable
 
     def command(self, scenario: Scenario, port: int) -> list[str]:
+        certificate, key = (str(self.root.parent / name) for name in ("localhost.pem", "localhost.key"))
+        listener = ["--https", f"127.0.0.1:{port}", "--cert", certificate, "--key", key]
         return [
-            str(self.executable), "--workers", "1", "--http", f"127.0.0.1:{port}", "--root", str(self.root),
-            "--max-connections", "30000", "--idle-timeout", "600",
+            str(self.executable), "--workers", "1", *(listener if scenario.secure else ["--http", f"127.0.0.1:{port}"]),
+            "--root", str(self.root), "--max-connections", "30000", "--idle-timeout", "600",
         ]  # fmt: skip
 
 
@@ -100,6 +109,7 @@ class Nginx(Server):
                 directory=directory,
                 root=self.root,
                 port=port,
+                secure=" ssl http2" if scenario.secure else "",
             )
         )
         return ["nginx", "-e", "stderr", "-p", str(directory), "-c", str(configuration)]

@@ -163,7 +163,8 @@ public struct HTTPRequestBody: AsyncSequence {
         }
 
         /// The next piece, without leaving the caller's actor.
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(any Error) -> [UInt8]? {
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(any Error) -> [UInt8]?
+        {
             let piece = try await feature.read(upTo: HTTPRequestBody.pieceByteCountMax)
             return piece.isEmpty ? nil : piece
         }

@@ -158,6 +158,7 @@ public final class HTTPRingServer: HTTPServer {
         }
         startMetrics()
         startReloading()
+        startRotatingTicketKeys()
         logger.debug("serving", metadata: ["prefixes": "\(serverAddresses.addresses)"])
     }
 
@@ -181,6 +182,24 @@ public final class HTTPRingServer: HTTPServer {
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
                 HTTPRingServer.reload(tls, logger)
+            }
+        }
+        tasks.withLock { $0.append(task) }
+    }
+
+    /// Has the keys of session tickets replaced when they are due.
+    private func startRotatingTicketKeys() {
+        guard let keys = tls?.ticketKeys else { return }
+        let logger = logger
+        let task = Task.detached {
+            let start = ContinuousClock.now
+            while !Task.isCancelled {
+                do {
+                    try keys.rotateIfDue(now: start.duration(to: .now))
+                } catch {
+                    logger.error("keys of session tickets stay as they are", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: .seconds(60))
             }
         }
         tasks.withLock { $0.append(task) }
@@ -226,7 +245,10 @@ public final class HTTPRingServer: HTTPServer {
         await drainQueue(within: deadline)
         await engine.stop(within: max(.zero, deadline - (ContinuousClock.now - start)))
         detach()
-        for task in tasks.withLock({ $0 }) { task.cancel() }
+        let ending = tasks.withLock { $0 }
+        for task in ending { task.cancel() }
+        // What they hold of OpenSSL must go before the process ends, which tears OpenSSL down.
+        for task in ending { await task.value }
     }
 
     // MARK: Prefixes while running

@@ -16,7 +16,7 @@ struct TestApp: AsyncParsableCommand {
             "Prints one line when every listener accepts. SIGTERM or SIGINT stops it within 5 seconds."
     )
 
-    @Option(help: "A cleartext listener, HOST:PORT[/PATH/]; port 0 takes a free one. May be repeated.")
+    @Option(help: "A cleartext listener, HOST:PORT[/PATH/]; port 0 takes a free one. Repeatable.")
     var http: [ListenAddress] = []
 
     @Option(help: "A TLS listener, HOST:PORT[/PATH/].")
@@ -34,7 +34,9 @@ struct TestApp: AsyncParsableCommand {
     @Option(help: "Event loops; one for each core unless given.")
     var workers: Int?
 
-    @Option(help: "A queue of the service's to attach to, instead of listening: the service has the listeners.")
+    @Option(
+        help: "A queue of the service's to attach to, instead of listening: the service has the listeners."
+    )
     var attach: String?
 
     @Option(help: "The control socket of the service.")

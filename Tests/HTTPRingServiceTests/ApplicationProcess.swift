@@ -9,7 +9,13 @@ final class ApplicationProcess {
     private let errors = Pipe()
     private(set) var identifier: Int32 = 0
 
-    /// Starts it; `address` is HOST:PORT/PATH/. Returns when it serves, or has ended.
+    /// Starts it and returns when it serves, or has ended.
+    ///
+    /// - Parameters:
+    ///   - service: the service it attaches to.
+    ///   - user: as whom it runs.
+    ///   - queue: the queue it opens.
+    ///   - address: HOST:PORT/PATH/.
     init(_ service: ServiceProcess, user: UInt32, queue: String, _ address: String) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
         process.arguments = [

@@ -31,6 +31,13 @@ let package = Package(
             ]
         ),
         .executableTarget(
+            name: "tls",
+            dependencies: [
+                .product(name: "HTTPMiddleware", package: "HTTPRing"),
+                .product(name: "HTTPRing", package: "HTTPRing"),
+            ]
+        ),
+        .executableTarget(
             name: "websockets",
             dependencies: [
                 .product(name: "HTTPRing", package: "HTTPRing"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import IORing
-import ResponseCache
+public import ResponseCache
 import Synchronization
 public import URLPrefixes
 
@@ -234,6 +234,27 @@ public final class Engine: Sendable {
         return true
     }
 
+    /// Adds and removes reservations: requests below one that nobody has registered get 503, and reach no
+    /// registration that is looked at after it.
+    ///
+    /// Rights are the host's to check. Cost: compiles the table once, whatever the number of changes.
+    ///
+    /// - Parameters:
+    ///   - added: prefixes and who may do what there; those that stand against the table are left out.
+    ///   - removed: prefixes whose reservations go.
+    public func changeReservations(
+        added: [(prefix: URLPrefix, acl: AccessControlList)],
+        removed: [URLPrefix]
+    ) async {
+        control.withLock { control in
+            for prefix in removed { try? control.table.unreserve(prefix, by: .embedded) }
+            for entry in added { try? control.table.reserve(entry.prefix, acl: entry.acl, by: .embedded) }
+        }
+        // What was stored below another registration may be hidden now.
+        cache.flushAll()
+        await publishRoutes()
+    }
+
     /// Prefixes registered now, in full form, with real ports.
     public var registeredPrefixes: [URLPrefix] {
         control.withLock { $0.targets.compactMap { $0?.prefix } }
@@ -295,7 +316,9 @@ public final class Engine: Sendable {
     ///   - scheme: how requests there are routed.
     ///   - port: the port they are routed by.
     public func listen(_ listener: Listener, scheme: URLPrefix.Scheme, port: UInt16) {
-        add([listener], address: listener.address, scheme: scheme, routedPort: port, useCount: .max / 2)
+        // Every loop accepts from the one socket.
+        let listeners = Array(repeating: listener, count: max(1, control.withLock { $0.loops.count }))
+        add(listeners, address: listener.address, scheme: scheme, routedPort: port, useCount: .max / 2)
     }
 
     /// Opens a Unix socket and listens there.
@@ -458,6 +481,13 @@ public final class Engine: Sendable {
     public func flushCache(url: String? = nil, recursive: Bool = false) throws -> Int {
         guard let url else { return cache.flushAll() }
         return cache.flush(try CacheFlushPattern(url, includesDescendants: recursive))
+    }
+
+    /// Stored responses: those of a URL, or all, in no order.
+    ///
+    /// - Throws: `CacheFlushPatternError` for a URL that is none.
+    public func cachedResponses(url: String? = nil) throws -> [CacheEntry] {
+        try cache.entries(matching: url.map { try CacheFlushPattern($0, includesDescendants: true) })
     }
 
     /// Writes out what the logs hold.

@@ -31,7 +31,8 @@ extension HTTPRingServer {
                 )
                 try await engine.serveQueue(descriptors, onLoop: loop, registrations: registrations) {
                     [ending] violation in
-                    if let violation { ending.yield(EngineError("The service broke its queue: \(violation).")) }
+                    guard let violation else { return }
+                    ending.yield(EngineError("The service broke its queue: \(violation)."))
                 }
             }
         } catch {
@@ -88,7 +89,10 @@ extension HTTPRingServer {
             try connection.drain()
             await engine.finishQueues(within: deadline)
         } catch {
-            logger.warning("the service is gone before the queue was drained", metadata: ["error": "\(error)"])
+            logger.warning(
+                "the service is gone before the queue was drained",
+                metadata: ["error": "\(error)"]
+            )
         }
     }
 

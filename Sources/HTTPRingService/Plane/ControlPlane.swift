@@ -297,7 +297,8 @@ extension ControlRequest {
         case .register(_, let url): ("register", url)
         case .openQueue(let name, _, _, _): ("open queue", name)
         case .attach(let queue, _): ("attach", "\(queue)")
-        case .show, .flushLogs, .createSession, .createGroup, .close, .bind, .unregister, .setProperties, .drain:
+        case .show, .flushLogs, .createSession, .createGroup, .close, .bind, .unregister, .setProperties,
+            .drain:
             nil
         }
     }

@@ -3,6 +3,7 @@
 public import HTTPEngine
 import HTTPSecure
 import IORing
+import ResponseCache
 public import URLPrefixes
 
 /// The engine in the service's own process, as the control plane sees it.
@@ -166,8 +167,14 @@ public final class EngineHost: EngineControl {
 
     // MARK: Settings
 
-    /// Reservations are the plane's: the engine routes by what is registered.
-    public func changeReservations(added: [ReservationRecord], removed: [URLPrefix]) {}
+    /// Has the engine answer 503 below what is reserved and not registered.
+    public func changeReservations(added: [ReservationRecord], removed: [URLPrefix]) {
+        guard !added.isEmpty || !removed.isEmpty else { return }
+        let engine = engine
+        waiter.wait {
+            await engine.changeReservations(added: added.map { ($0.prefix, $0.acl) }, removed: removed)
+        }
+    }
 
     /// The engine's loops keep the time-outs they were started with.
     public func setTimeouts(_ timeouts: [ServiceTimeout: UInt16]) -> SettingEffect {
@@ -247,11 +254,33 @@ public final class EngineHost: EngineControl {
         return counts
     }
 
-    /// Refuses: this engine does not list what its cache holds.
+    /// What the cache holds below a URL, or all.
     public func cachedResponses(url: String?) throws(ControlFailure) -> [ControlValue] {
-        throw ControlFailure(
-            .unsupported,
-            "This service does not list stored responses; 'httpring top' counts hits."
-        )
+        do {
+            return try engine.cachedResponses(url: url).map { record(of: $0) }
+        } catch {
+            throw ControlFailure(
+                .badPrefix,
+                "'\(url ?? "")' is no URL (\(error)). Valid: 'http://+:80/shop/'."
+            )
+        }
+    }
+
+    private func record(of entry: CacheEntry) -> ControlValue {
+        let queue = queues.values.first { $0.id == entry.owner.queueID }
+        return .record([
+            "url": .text(entry.key.url),
+            "statusCode": .number(UInt64(entry.status)),
+            "verb": .text("GET"),
+            "policy": .text("\(entry.policy.text)"),
+            "creationTime": .number(UInt64(max(0, entry.createdAt))),
+            "queueName": .optional(queue?.name),
+            "contentType": .text(entry.contentType),
+            "contentEncoding": .optional(entry.contentEncoding),
+            "headersLength": .count(entry.headByteCount),
+            "contentLength": .count(entry.bodyByteCount),
+            "hitCount": .number(entry.hitCount),
+            "forceDisconnect": .flag(entry.closesConnection),
+        ])
     }
 }

@@ -52,7 +52,8 @@ final class QueuePair: Sendable {
         )
         var registrations: [UInt64: QueueRegistration] = [:]
         for prefix in prefixes {
-            registrations[QueueRegistration.number(of: prefix)] = QueueRegistration(prefix: prefix, group: group)
+            let number = QueueRegistration.number(of: prefix)
+            registrations[number] = QueueRegistration(prefix: prefix, group: group)
         }
         let box = DescriptorBox()
         let violations = self.violations
