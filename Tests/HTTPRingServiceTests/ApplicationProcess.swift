@@ -16,6 +16,7 @@ final class ApplicationProcess {
     ///   - user: as whom it runs.
     ///   - queue: the queue it opens.
     ///   - address: HOST:PORT/PATH/.
+    /// - Throws: where it cannot be started.
     init(_ service: ServiceProcess, user: UInt32, queue: String, _ address: String) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
         process.arguments = [
