@@ -57,6 +57,9 @@ extension HTTP2Session {
             chargeControlFrame(1)
         case 1:
             continuationCount = 0
+            checkStreamNumber(head.stream_id)
+        case 2 where head.stream_id == 0:
+            condemn(HTTP2SessionEnd(.protocolViolated, .protocolError))
         case 9:
             continuationCount += 1
             if continuationCount > workspace.limits.continuationCountMax {

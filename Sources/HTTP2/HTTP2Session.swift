@@ -66,6 +66,7 @@ public final class HTTP2Session {
     @exclusivity(unchecked) var sendsLastGoAway = false
 
     @exclusivity(unchecked) var now: Int64
+    var streamNumbers = StreamNumbers()
     @exclusivity(unchecked) var controlFrames: FloodMeter
     @exclusivity(unchecked) var resets: FloodMeter
     @exclusivity(unchecked) var deadlines: SessionDeadlines
@@ -177,6 +178,11 @@ public final class HTTP2Session {
     func noteEnd() {
         guard end == nil, nghttp2_session_want_read(session) == 0, nghttp2_session_want_write(session) == 0
         else { return }
+        if condemned == nil, deadlines.isShutdownAnnounced {
+            // Nothing is under way: the last GOAWAY need not wait, but must tell which request was the last.
+            finishShutdown()
+            return
+        }
         end = condemned ?? HTTP2SessionEnd(.done, .noError)
     }
 

@@ -29,6 +29,13 @@ enum SessionCallbacks {
             guard let head else { return SessionCallbacks.failure }
             return SessionCallbacks.with(pointer) { $0.frameBegan(head.pointee) }
         }
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, pointer in
+            guard let frame else { return SessionCallbacks.failure }
+            if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
+                SessionCallbacks.with(pointer) { $0.streamNumbers.wasReset(frame.pointee.hd.stream_id) }
+            }
+            return 0
+        }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, pointer in
             guard let frame else { return SessionCallbacks.failure }
             return SessionCallbacks.with(pointer) { $0.blockBegan(frame) }

@@ -80,6 +80,9 @@ struct SessionDeadlines {
         shutdown != Self.never && isNoticeSent
     }
 
+    /// Whether a shutdown was announced whose last GOAWAY has not been submitted.
+    var isShutdownAnnounced: Bool { shutdown != Self.never }
+
     mutating func shutdownFinished() {
         shutdown = Self.never
     }

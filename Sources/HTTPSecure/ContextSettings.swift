@@ -4,6 +4,11 @@ internal import COpenSSL
 
 /// What all contexts of a configuration have in common.
 struct ContextSettings: Hashable, Sendable {
+    /// OpenSSL, started so that it does not take itself down while the process exits and threads still use it.
+    ///
+    /// Source: OPENSSL_init_ssl(3), `OPENSSL_INIT_NO_ATEXIT`.
+    private static let library: Void = { OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) }()
+
     private let cipherSuitesTLS12: [String]
     private let cipherSuitesTLS13: [String]
     private let groups: [String]
@@ -30,6 +35,7 @@ struct ContextSettings: Hashable, Sendable {
 
     /// Makes a context with these settings and everything that no configuration changes.
     func makeContext() throws(TLSConfigurationError) -> SSLContext {
+        _ = Self.library
         guard let pointer = SSL_CTX_new(TLS_server_method()) else { throw .library("SSL_CTX_new") }
         let context = SSLContext(pointer)
         let options =

@@ -336,6 +336,7 @@ struct AttackTests {
         ),
         ("an HPACK table larger than allowed", Raw.frame(1, flags: 5, stream: 5, [0x3f, 0xe1, 0xff, 3]), 9),
         ("an HPACK string cut short", Raw.frame(1, flags: 5, stream: 5, [0, 5, 97]), 9),
+        ("PRIORITY on stream 0", Raw.frame(2, stream: 0, [0, 0, 0, 0, 16]), 1),
         ("PRIORITY_UPDATE on a stream", Raw.frame(16, stream: 1, Raw.word(1)), 1),
     ]
 
@@ -355,6 +356,28 @@ struct AttackTests {
         // Whatever else comes is not looked at.
         #expect(server.exchangeRaw(Raw.headers(11)).isEmpty)
         #expect(server.application.exchanges.count == 2)
+    }
+
+    @Test("HEADERS with a lower number than the last end the session (RFC 9113 §5.1.1)")
+    func lowerNumber() {
+        let server = Server.opened()
+        #expect(server.exchangeRaw(Raw.headers(5) + Raw.headers(3)).goAway == 1)
+        #expect(server.session.end == HTTP2SessionEnd(.protocolViolated, .protocolError))
+    }
+
+    @Test("HEADERS on a stream that has ended end the session, unless we reset it (RFC 9113 §5.1)")
+    func closedStream() {
+        let server = Server.opened()
+        server.answerAll("")
+        _ = server.exchangeRaw(Raw.headers(1) + Raw.headers(3))
+        #expect(server.exchangeRaw(Raw.headers(1)).goAway == 5)
+        #expect(server.session.end == HTTP2SessionEnd(.protocolViolated, .streamClosed))
+
+        let other = Server.opened()
+        // A malformed head, which we reset; what was on its way behind it is no offence.
+        _ = other.exchangeRaw(Raw.headers(1, [(":method", "GET")], flags: Raw.endHeaders))
+        #expect(other.exchangeRaw(Raw.headers(1)).goAway == nil)
+        #expect(other.session.end == nil)
     }
 
     @Test("More content than a stream's window resets the stream (RFC 9113 §6.9.1)")

@@ -316,7 +316,11 @@ extension Exchange: HTTPResponseCachingFeature {
 extension Exchange: HTTPMinResponseDataRateFeature {
     /// The slowest client tolerated.
     public var minResponseBytesPerSecond: Int {
-        get { driver?.minSendBytesPerSecond ?? 0 }
+        get {
+            // Another thread must not ask the driver, which is the loop's.
+            loop.ring.isCurrent
+                ? driver?.minSendBytesPerSecond ?? 0 : target?.minSendBytesPerSecond ?? 0
+        }
         set {
             guard loop.ring.isCurrent else {
                 postToLoop { $0.minResponseBytesPerSecond = newValue }

@@ -132,6 +132,7 @@ extension HTTP2Driver: HTTP2SessionDelegate {
         // The session's bytes are the next head's soon.
         exchange.detachFromInput()
         exchange.requestNumber = requestNumber
+        stream.minSendBytesPerSecond = target.minSendBytesPerSecond
         exchange.headStartedAt = now
         exchange.cacheBlockers = blockers
         exchange.connectProtocolRange = protocolName

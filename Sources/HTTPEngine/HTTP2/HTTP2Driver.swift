@@ -79,6 +79,9 @@ final class HTTP2Driver: ProtocolDriver {
         session?.deadlineReached(now: now)
         guard connection.isOpen else { return }
         for stream in streams where stream.deadline != 0 && stream.deadline <= now { deadlineReached(stream) }
+        for stream in streams where stream.sendDeadline != 0 && stream.sendDeadline <= now {
+            checkSendRate(stream)
+        }
         guard connection.isOpen else { return }
         if streams.isEmpty, now &- idleSince >= idleTimeout {
             loop.counters.timeouts.count()
@@ -154,6 +157,9 @@ final class HTTP2Driver: ProtocolDriver {
 
     /// Something was put into a stream's output, or its end.
     func contentAdded(to stream: HTTP2StreamDriver) {
+        if stream.sendDeadline == 0, stream.unsentByteCount > 0, stream.minSendBytesPerSecond > 0 {
+            beginSendWindow(stream)
+        }
         if let handle = stream.handle, stream.hasHead { session?.resume(handle) }
         wantWrite()
     }
@@ -239,7 +245,10 @@ final class HTTP2Driver: ProtocolDriver {
             let idleEnd = idleSince.addingReportingOverflow(idleTimeout)
             if !idleEnd.overflow { earliest = min(earliest, idleEnd.partialValue) }
         }
-        for stream in streams where stream.deadline != 0 { earliest = min(earliest, stream.deadline) }
+        for stream in streams {
+            if stream.deadline != 0 { earliest = min(earliest, stream.deadline) }
+            if stream.sendDeadline != 0 { earliest = min(earliest, stream.sendDeadline) }
+        }
         connection.setPhaseDeadline(earliest == .max ? 0 : max(earliest, 1))
     }
 
@@ -286,6 +295,27 @@ final class HTTP2Driver: ProtocolDriver {
             // The waiting read looks again: it finds the refusal, or ends this wait and begins the next.
             exchange.contentWaiter?.resume()
         }
+    }
+
+    private func beginSendWindow(_ stream: HTTP2StreamDriver) {
+        stream.sendDeadline = now &+ Connection.rateWindow
+        stream.sentAtWindowStart = stream.sentByteCount
+    }
+
+    /// Whether the client's window let enough of the response out in the last one.
+    ///
+    /// While the socket is what holds it up, the connection's own rate is judged instead.
+    private func checkSendRate(_ stream: HTTP2StreamDriver) {
+        stream.sendDeadline = 0
+        guard stream.unsentByteCount > 0, stream.minSendBytesPerSecond > 0 else { return }
+        let sent =
+            (stream.sentByteCount &- stream.sentAtWindowStart) / (Connection.rateWindow / 1_000_000_000)
+        guard connection.unsentByteCount > 0 || sent >= Int64(stream.minSendBytesPerSecond) else {
+            loop.counters.timeouts.count()
+            loop.logRefusal(.minimumSendRate, connection, head: stream.exchange)
+            return reset(stream, .cancel)
+        }
+        beginSendWindow(stream)
     }
 
     /// Judges the rate over the time the handler waited, once that fills a window; then begins another.

@@ -46,6 +46,10 @@ final class HTTP2StreamDriver {
     @exclusivity(unchecked) var contentWindowWaited: Int64 = 0
     @exclusivity(unchecked) var contentWindowBytes: UInt64 = 0
     @exclusivity(unchecked) var minSendBytesPerSecond = 0
+    /// When the rate at which the client's window lets the response out is judged next.
+    @exclusivity(unchecked) var sendDeadline: Int64 = 0
+    @exclusivity(unchecked) var sentAtWindowStart: Int64 = 0
+    @exclusivity(unchecked) private(set) var sentByteCount: Int64 = 0
 
     init(driver: HTTP2Driver) { self.driver = driver }
 
@@ -66,6 +70,8 @@ final class HTTP2StreamDriver {
         isGathering = false
         tunnel = nil
         deadline = 0
+        sendDeadline = 0
+        sentByteCount = 0
         isWaitingForContent = false
         contentWindowWaited = 0
     }
@@ -144,6 +150,7 @@ final class HTTP2StreamDriver {
             let count = min(room, bytes.count - queuedStart)
             output.append(UnsafeRawBufferPointer(rebasing: bytes[queuedStart..<(queuedStart + count)]))
             room -= count
+            sentByteCount &+= Int64(count)
             queuedStart += count
             unsentByteCount -= count
             if queuedStart == bytes.count {
