@@ -74,8 +74,8 @@ final class Connection {
     @exclusivity(unchecked) var operationsPending = 0
     /// Boxed, since most connections are never asked and an idle one is to be small.
     @exclusivity(unchecked) var addresses: ConnectionAddresses?
-    /// The client this connection is counted for, where clients are.
-    @exclusivity(unchecked) var countedAddress: SocketAddress?
+    /// Whether the connection is counted for its client's address.
+    @exclusivity(unchecked) var isCountedForAddress = false
     @exclusivity(unchecked) var isTouched = false
     /// Whether the driver has gathered content that is to leave with this iteration.
     @exclusivity(unchecked) var hasGatheredContent = false
@@ -150,7 +150,7 @@ final class Connection {
             close(reset: true)
             return false
         }
-        countedAddress = address
+        isCountedForAddress = true
         return true
     }
 
@@ -234,9 +234,10 @@ final class Connection {
         guard state == .closing, operationsPending == 0, receive == .off, inFlight == nil else { return }
         state = .free
         socket = -1
-        if let address = countedAddress {
-            countedAddress = nil
-            loop.engine.addressPlaces?.release(address)
+        if isCountedForAddress {
+            isCountedForAddress = false
+            // Known since it was counted.
+            loop.engine.addressPlaces?.release(peerAddress)
         }
         loop.connectionEnded(self)
     }
