@@ -94,6 +94,9 @@ public final class RequestQueue: Sendable {
         return false
     }
 
+    /// Takes a place for a request that had left the queue and comes back, also where it is full.
+    func returnPlace() { waiting.add(1, ordering: .relaxed) }
+
     /// Leaves the queue.
     func leavePlace() { waiting.subtract(1, ordering: .relaxed) }
 }
