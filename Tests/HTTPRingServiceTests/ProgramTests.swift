@@ -22,7 +22,7 @@ struct ProgramTests {
             (["recycle", "none"], 66, "show queue"),
             (["bend"], 64, "Usage"),
         ] as [([String], Int32, String)] {
-            let environment = ["HTTPRING_CONTROL": service.directory + "/control.sock"]
+            let environment = ["HTTPRING_SOCKET": service.directory + "/control.sock"]
             let outcome = try ServiceProcess.run("httpring", arguments, environment: environment)
             #expect(outcome.status == status, "\(arguments)")
             #expect(outcome.errors.contains(words), "\(arguments): \(outcome.errors)")
@@ -88,7 +88,7 @@ struct ProgramTests {
             ["show", "sslcert"], ["show", "cachestate"], ["top", "--count", "1"], ["dump"],
             ["delete", "cache"],
         ] {
-            let environment = ["HTTPRING_CONTROL": service.directory + "/control.sock"]
+            let environment = ["HTTPRING_SOCKET": service.directory + "/control.sock"]
             let outcome = try ServiceProcess.run("httpring", hidden, user: bob, environment: environment)
             #expect(outcome.status == 77, "\(hidden)")
         }
@@ -128,7 +128,7 @@ struct ProgramTests {
                 "length=9",
             ],
         ] {
-            let environment = ["HTTPRING_CONTROL": first.directory + "/control.sock"]
+            let environment = ["HTTPRING_SOCKET": first.directory + "/control.sock"]
             #expect(try ServiceProcess.run("httpring", arguments, environment: environment).status == 0)
         }
         let script = try first.httpring("dump").output
@@ -138,7 +138,7 @@ struct ProgramTests {
         let file = second.directory + "/script.sh"
         try script.write(toFile: file, atomically: false, encoding: .utf8)
         let path = ServiceProcess.programs.path + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
-        let environment = ["HTTPRING_CONTROL": second.directory + "/control.sock", "PATH": path]
+        let environment = ["HTTPRING_SOCKET": second.directory + "/control.sock", "PATH": path]
         let outcome = try ServiceProcess.run("/bin/sh", [file], environment: environment)
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(try second.httpring("dump").output == script)

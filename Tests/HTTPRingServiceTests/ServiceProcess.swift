@@ -112,7 +112,7 @@ final class ServiceProcess {
             "httpring",
             arguments,
             user: user,
-            environment: ["HTTPRING_CONTROL": directory + "/control.sock"]
+            environment: ["HTTPRING_SOCKET": directory + "/control.sock"]
         )
     }
 
