@@ -243,7 +243,7 @@ public final class Exchange {
         guard let target else { return nil }
         let index = Int(target.index)
         guard index < routes.targets.count, let current = routes.targets[index],
-            current.group === target.group
+            current.registration == target.registration, current.queue === target.queue
         else {
             return nil
         }
