@@ -2,6 +2,7 @@
 
 import HTTPFeatures
 import QueueTransport
+import TestThreads
 import Testing
 import URLPrefixes
 
@@ -87,7 +88,7 @@ final class QueueServer: Sendable {
         var options = EngineOptions()
         options.loopCount = 1
         let server = try await QueueServer(options)
-        let thread = ClientThread()
+        let thread = TestThread()
         defer { thread.end() }
         do {
             try await withTaskExecutorPreference(thread) { @concurrent in try await body(server) }
