@@ -194,7 +194,7 @@ let package = Package(
             dependencies: [
                 "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures",
                 "HTTPSecure",
-                "HTTPWire", "IORing", "QueueTransport", "URLPrefixes",
+                "HTTPWire", "IORing", "QueueTransport", "TestThreads", "URLPrefixes",
             ],
             resources: [.copy("Logs/LogCorpus")],
             swiftSettings: swiftSettings
@@ -233,12 +233,15 @@ let package = Package(
         .testTarget(
             name: "HTTPRingServiceTests",
             dependencies: [
-                "HTTPRingService", "HTTPEngine", "IORing", "URLPrefixes", "httpring", "httpringd", "testapp",
+                "HTTPRingService", "HTTPEngine", "IORing", "TestThreads", "URLPrefixes", "httpring",
+                "httpringd",
+                "testapp",
             ],
             resources: [.copy("Corpus")],
             swiftSettings: swiftSettings
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .target(name: "TestThreads", path: "Tests/TestThreads", swiftSettings: swiftSettings),
         .testTarget(
             name: "AllocationTests",
             dependencies: ["HTTPRing", "CAllocationCounter"],

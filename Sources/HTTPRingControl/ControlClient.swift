@@ -14,7 +14,7 @@ public struct ControlConnectionError: Error, Sendable, CustomStringConvertible {
 ///
 /// One thread. Blocking. Everything made over it lasts as long as it does.
 public final class ControlClient {
-    /// The path of the control socket, unless the environment variable `HTTPRING_CONTROL` or an option says
+    /// The path of the control socket, unless the environment variable `HTTPRING_SOCKET` or an option says
     /// otherwise.
     public static let standardPath = "/run/httpring/control.sock"
     /// The most bytes of one answer.
@@ -42,8 +42,7 @@ public final class ControlClient {
                 switch -result {
                 case ENOENT, ECONNREFUSED:
                     "The service does not run, or has another control socket. Start it with 'systemctl start "
-                        + "httpringd', or name its socket: --control for httpring, HTTPRING_SERVICE_SOCKET for an "
-                        + "application."
+                        + "httpringd', or name its socket in the environment's HTTPRING_SOCKET."
                 case EACCES:
                     "You may not use the control socket: see socket-mode in [control] of the configuration."
                 case EAGAIN: "The service is busy. Try again."

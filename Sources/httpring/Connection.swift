@@ -7,11 +7,11 @@ import HTTPRingService
 /// Where the service is.
 struct ConnectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The control socket.", valueName: "path"))
-    var control: String?
+    var socket: String?
 
     var path: String {
-        if let control { return control }
-        if let value = getenv("HTTPRING_CONTROL") { return String(cString: value) }
+        if let socket { return socket }
+        if let value = getenv("HTTPRING_SOCKET") { return String(cString: value) }
         return ControlClient.standardPath
     }
 

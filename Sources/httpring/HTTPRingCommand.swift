@@ -35,7 +35,7 @@ struct HTTPRingCommand: ParsableCommand {
               81  the service cannot do it as it is set up
 
             ENVIRONMENT
-              HTTPRING_CONTROL  the control socket, unless --control names it
+              HTTPRING_SOCKET  the control socket, unless --socket names it
             """,
         version: "httpring 1.0",
         subcommands: [

@@ -79,7 +79,7 @@ struct HTTPRingDaemon: ParsableCommand {
             parts.listeners = try Listener.inherited()
             parts.log = { Self.log($0) }
             parts.makeAttacher = { host in EngineAttacher(host) { Self.log($0) } }
-            parts.activator = SystemctlActivator { Self.log($0) }
+            parts.activator = SystemctlActivator(program: read.starter) { Self.log($0) }
             service = try Service(configuration: read, parts: parts, notifier: notifier)
         } catch {
             Self.log("error: \(error)")

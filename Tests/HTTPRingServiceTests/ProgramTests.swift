@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestThreads
 import Testing
 
-@Suite("httpringd and httpring as processes", .serialized)
+@Suite("httpringd and httpring as processes", .serialized, .ownThread)
 struct ProgramTests {
     @Test("end with the exit code that is documented for each failure, and say on standard error what to do")
     func exitCodes() throws {
@@ -22,7 +23,7 @@ struct ProgramTests {
             (["recycle", "none"], 66, "show queue"),
             (["bend"], 64, "Usage"),
         ] as [([String], Int32, String)] {
-            let environment = ["HTTPRING_CONTROL": service.directory + "/control.sock"]
+            let environment = ["HTTPRING_SOCKET": service.directory + "/control.sock"]
             let outcome = try ServiceProcess.run("httpring", arguments, environment: environment)
             #expect(outcome.status == status, "\(arguments)")
             #expect(outcome.errors.contains(words), "\(arguments): \(outcome.errors)")
@@ -88,7 +89,7 @@ struct ProgramTests {
             ["show", "sslcert"], ["show", "cachestate"], ["top", "--count", "1"], ["dump"],
             ["delete", "cache"],
         ] {
-            let environment = ["HTTPRING_CONTROL": service.directory + "/control.sock"]
+            let environment = ["HTTPRING_SOCKET": service.directory + "/control.sock"]
             let outcome = try ServiceProcess.run("httpring", hidden, user: bob, environment: environment)
             #expect(outcome.status == 77, "\(hidden)")
         }
@@ -128,7 +129,7 @@ struct ProgramTests {
                 "length=9",
             ],
         ] {
-            let environment = ["HTTPRING_CONTROL": first.directory + "/control.sock"]
+            let environment = ["HTTPRING_SOCKET": first.directory + "/control.sock"]
             #expect(try ServiceProcess.run("httpring", arguments, environment: environment).status == 0)
         }
         let script = try first.httpring("dump").output
@@ -138,7 +139,7 @@ struct ProgramTests {
         let file = second.directory + "/script.sh"
         try script.write(toFile: file, atomically: false, encoding: .utf8)
         let path = ServiceProcess.programs.path + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
-        let environment = ["HTTPRING_CONTROL": second.directory + "/control.sock", "PATH": path]
+        let environment = ["HTTPRING_SOCKET": second.directory + "/control.sock", "PATH": path]
         let outcome = try ServiceProcess.run("/bin/sh", [file], environment: environment)
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(try second.httpring("dump").output == script)
@@ -241,7 +242,7 @@ struct ProgramTests {
 
     /// The status of a response on loopback.
     private static func status(of path: String, port: UInt16) throws -> Int {
-        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(number) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

@@ -221,6 +221,26 @@ public final class Engine: Sendable {
         return bound
     }
 
+    /// Routes a registered prefix to another group from now on; its listeners stay as they are.
+    ///
+    /// Requests that wait stay in their queue where that is the new group's, too, else they get 503.
+    ///
+    /// - Returns: whether it was registered.
+    @discardableResult
+    public func assign(_ prefix: URLPrefix, to group: URLGroup) async -> Bool {
+        let old = control.withLock { control -> URLGroup? in
+            guard let index = control.targets.firstIndex(where: { $0?.prefix == prefix }),
+                let old = control.targets[index]
+            else { return nil }
+            control.targets[index] = RouteTarget(index: old.index, prefix: prefix, group: group)
+            return old.group
+        }
+        guard let old else { return false }
+        cache.flush(urlGroupID: old.id)
+        await publishRoutes()
+        return true
+    }
+
     /// Takes a prefix back; requests in progress go on.
     ///
     /// - Returns: whether it was registered.

@@ -31,9 +31,17 @@ public enum HTTPRingHost: Sendable, Hashable {
     case embedded
     /// In `httpringd`, which owns the ports of the host and hands over what comes below this server's prefixes.
     ///
-    /// `socket` is the path of its control socket; `nil` takes the environment's `HTTPRING_SERVICE_SOCKET`, else
+    /// `socket` is the path of its control socket; `nil` takes the environment's `HTTPRING_SOCKET`, else
     /// `/run/httpring/control.sock`. Certificates, time-outs and limits of connections are the service's.
-    case service(queue: String, mode: HTTPRingQueueMode = .createOrAttach, socket: String? = nil)
+    ///
+    /// Where this process makes the queue, `allow` names who else may open it, besides its own user and root:
+    /// `user:NUMBER`, `group:NUMBER` or `everyone`.
+    case service(
+        queue: String,
+        mode: HTTPRingQueueMode = .createOrAttach,
+        socket: String? = nil,
+        allow: [String] = []
+    )
 
     /// The service's queue that `HTTPRING_SERVICE_QUEUE` names; embedded where it names none.
     static var ofEnvironment: HTTPRingHost {
@@ -42,7 +50,7 @@ public enum HTTPRingHost: Sendable, Hashable {
     }
 
     /// The control socket where an option names none.
-    static var standardSocket: String { variable("HTTPRING_SERVICE_SOCKET") ?? ControlClient.standardPath }
+    static var standardSocket: String { variable("HTTPRING_SOCKET") ?? ControlClient.standardPath }
 
     private static func variable(_ name: String) -> String? {
         guard let value = getenv(name), value.pointee != 0 else { return nil }

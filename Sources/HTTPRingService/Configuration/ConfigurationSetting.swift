@@ -64,6 +64,13 @@ public struct ConfigurationSetting: Sendable {
         ) { (configuration, text) throws(SettingError) in
             configuration.shutdownTimeout = try SettingText.duration(text, .zero ... .seconds(3600))
         },
+        ConfigurationSetting(
+            "service",
+            "starter",
+            "/usr/bin/systemctl",
+            "The program that starts the units of queues, run as 'PROGRAM --no-block start UNIT'."
+        ) { (configuration, text) throws(SettingError) in configuration.starter = try SettingText.path(text)
+        },
     ]
 
     private static let control = [
