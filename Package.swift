@@ -217,7 +217,9 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTPRingTests",
-            dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
+            dependencies: [
+                "HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes", "TestThreads",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
