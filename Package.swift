@@ -218,7 +218,7 @@ let package = Package(
         .testTarget(
             name: "HTTPRingTests",
             dependencies: [
-                "HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes", "TestThreads",
+                "HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes", "TestKit",
             ],
             swiftSettings: swiftSettings
         ),

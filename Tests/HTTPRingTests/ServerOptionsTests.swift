@@ -2,7 +2,7 @@
 
 import Glibc
 import HTTPFeatures
-import TestThreads
+import TestKit
 import Testing
 
 @testable import HTTPRing
