@@ -42,7 +42,7 @@ final class QueuePair: Sendable {
         _ prefixes: [URLPrefix],
         timeouts: TimeoutManager,
         maxRequestBodySize: Int64?,
-        geometry: QueueGeometry = QueueGeometry(),
+        geometry: QueueGeometry? = nil,
         creditMax: Int = 256
     ) async throws {
         let group = URLGroup(
