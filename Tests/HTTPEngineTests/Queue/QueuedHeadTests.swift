@@ -58,7 +58,10 @@ struct ForgedRequest: Sendable, CustomTestStringConvertible {
             head: fields(valid + [("content-length", "5")])
         ),
         ForgedRequest(testDescription: "HTTP/1.1 in pairs", flags: []),
-        ForgedRequest(testDescription: "lines for HTTP/2", head: Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)),
+        ForgedRequest(
+            testDescription: "lines for HTTP/2",
+            head: Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        ),
         ForgedRequest(testDescription: "facts of cleartext", extra: facts),
         ForgedRequest(testDescription: "half a fact", extra: [1, 0, 0], flags: [.isHTTP2, .isSecure]),
         ForgedRequest(

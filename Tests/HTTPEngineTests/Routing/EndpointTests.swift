@@ -58,7 +58,9 @@ extension EngineSuites {
                     )
                 },
                 { (server) async throws in
-                    let other = try await server.register(URLPrefix("http://localhost:0/other/", allowingPortZero: true))
+                    let other = try await server.register(
+                        URLPrefix("http://localhost:0/other/", allowingPortZero: true)
+                    )
                     #expect(other.port != server.port && other.port != 0)
                     let client = try Client(port: other.port)
                     let request = "GET /other/ HTTP/1.1\r\nHost: localhost:\(other.port)\r\n\r\n"
