@@ -90,8 +90,11 @@ class Record:
             return []
         limits = [
             (name, other, BUDGETS[key][scenario])
-            for key, other in (("service_floor_ratio", "floor"), ("service_embedded_ratio", "ours"))
-            for name in ("service", "service-apart")
+            for key, other, names in (
+                ("service_floor_ratio", "floor", ("service", "service-apart")),
+                ("service_embedded_ratio", "ours", ("service",)),  # its worker has nothing to do, wherever it is
+            )
+            for name in names
             if scenario in BUDGETS[key]
         ]
         if scenario == SCALE_SCENARIO.name:
