@@ -106,7 +106,7 @@ let package = Package(
         .target(
             name: "HTTPMiddleware",
             dependencies: [
-                "CCompression", "HTTPEngine", "HTTPFeatures", "HTTPWire", "URLPrefixes",
+                "CCompression", "HTTPEngine", "HTTPFeatures", "HTTPWire", "ResponseCache", "URLPrefixes",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -164,7 +164,7 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTP2Tests",
-            dependencies: ["HTTP2", "CNGHTTP2", "HTTPWire"],
+            dependencies: ["HTTP2", "CNGHTTP2", "HTTPWire", "TestKit"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -194,7 +194,7 @@ let package = Package(
             dependencies: [
                 "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures",
                 "HTTPSecure",
-                "HTTPWire", "IORing", "QueueTransport", "TestThreads", "URLPrefixes",
+                "HTTPWire", "IORing", "QueueTransport", "TestKit", "URLPrefixes",
             ],
             resources: [.copy("Logs/LogCorpus")],
             swiftSettings: swiftSettings
@@ -217,14 +217,16 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTPRingTests",
-            dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
+            dependencies: [
+                "HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes", "TestKit",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "HTTPMiddlewareTests",
             dependencies: [
                 "CCompression", "HTTPMiddleware", "HTTPEngine", "HTTPFeatures", "HTTPTestServer", "HTTPWire",
-                "URLPrefixes",
+                "ResponseCache", "URLPrefixes",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("Corpus")],
@@ -233,7 +235,7 @@ let package = Package(
         .testTarget(
             name: "HTTPRingServiceTests",
             dependencies: [
-                "HTTPRingService", "HTTPEngine", "IORing", "TestThreads", "URLPrefixes", "httpring",
+                "HTTPRingService", "HTTPEngine", "IORing", "TestKit", "URLPrefixes", "httpring",
                 "httpringd",
                 "testapp",
             ],
@@ -241,7 +243,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        .target(name: "TestThreads", path: "Tests/TestThreads", swiftSettings: swiftSettings),
+        .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: swiftSettings),
         .testTarget(
             name: "AllocationTests",
             dependencies: ["HTTPRing", "CAllocationCounter"],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import TestThreads
+import TestKit
 import Testing
 
 @Suite(
@@ -143,6 +143,26 @@ struct AttachTests {
         let third = try application(alice, "shop", "a/")
         try #require(third.isReady)
         #expect(waiting.receive().status == 200)
+    }
+
+    @Test("processes of a queue that no definition names share its prefixes until the last of them leaves")
+    func sharedWithoutDefinition() throws {
+        let first = try application(alice, "web", "a/")
+        let second = try application(alice, "web", "a/")
+        try #require(first.isReady && second.isReady)
+        let stranger = try application(bob, "web", "b/")
+        #expect(!stranger.isReady)
+        #expect(stranger.words().contains("may not open the queue 'web'"))
+        for _ in 0..<10 { #expect(try get("/a/plaintext").status == 200) }
+        first.end(SIGKILL)
+        for _ in 0..<10 { #expect(try get("/a/plaintext").status == 200) }
+        let third = try application(alice, "web", "a/")
+        try #require(third.isReady)
+        #expect(second.end(SIGTERM) == 0)
+        for _ in 0..<10 { #expect(try get("/a/plaintext").status == 200) }
+        #expect(third.end(SIGTERM) == 0)
+        let other = try application(bob, "web", "b/")
+        #expect(other.isReady, "the queue ended with its last process")
     }
 
     @Test("a process whose service dies ends with an error that says so")

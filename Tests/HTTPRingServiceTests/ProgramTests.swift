@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import TestThreads
+import TestKit
 import Testing
 
 @Suite("httpringd and httpring as processes", .serialized, .ownThread)

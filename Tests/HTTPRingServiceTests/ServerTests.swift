@@ -2,7 +2,7 @@
 
 import Foundation
 import HTTPRingService
-import TestThreads
+import TestKit
 import Testing
 import URLPrefixes
 

@@ -3,7 +3,7 @@
 import Foundation
 import HTTPRingService
 import Synchronization
-import TestThreads
+import TestKit
 import Testing
 import URLPrefixes
 

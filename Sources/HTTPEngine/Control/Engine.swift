@@ -80,6 +80,12 @@ public final class Engine: Sendable {
 
     private let pokeTargets: LoopPokes
 
+    /// Places for the connections of a listener that counts by itself.
+    func makeConnectionPlaces(limit: Int?) -> ConnectionPlaces {
+        let pokes = pokeTargets
+        return ConnectionPlaces(limit: limit) { pokes.resumeAccepting() }
+    }
+
     // MARK: Life
 
     /// Starts the loops.
@@ -215,6 +221,26 @@ public final class Engine: Sendable {
         return bound
     }
 
+    /// Routes a registered prefix to another group from now on; its listeners stay as they are.
+    ///
+    /// Requests that wait stay in their queue where that is the new group's, too, else they get 503.
+    ///
+    /// - Returns: whether it was registered.
+    @discardableResult
+    public func assign(_ prefix: URLPrefix, to group: URLGroup) async -> Bool {
+        let old = control.withLock { control -> URLGroup? in
+            guard let index = control.targets.firstIndex(where: { $0?.prefix == prefix }),
+                let old = control.targets[index]
+            else { return nil }
+            control.targets[index] = RouteTarget(index: old.index, prefix: prefix, group: group)
+            return old.group
+        }
+        guard let old else { return false }
+        cache.flush(urlGroupID: old.id)
+        await publishRoutes()
+        return true
+    }
+
     /// Takes a prefix back; requests in progress go on.
     ///
     /// - Returns: whether it was registered.
@@ -315,10 +341,36 @@ public final class Engine: Sendable {
     ///   - listener: the socket.
     ///   - scheme: how requests there are routed.
     ///   - port: the port they are routed by.
-    public func listen(_ listener: Listener, scheme: URLPrefix.Scheme, port: UInt16) {
+    ///   - configure: changes what its connections are held to, after the options' rules.
+    public func listen(
+        _ listener: Listener,
+        scheme: URLPrefix.Scheme,
+        port: UInt16,
+        configure: (inout ListenerOptions) -> Void = { _ in }
+    ) {
         // Every loop accepts from the one socket.
         let listeners = Array(repeating: listener, count: max(1, control.withLock { $0.loops.count }))
-        add(listeners, address: listener.address, scheme: scheme, routedPort: port, useCount: .max / 2)
+        var options = listenerOptions(listener.address, askedPort: port)
+        configure(&options)
+        add(
+            listeners,
+            address: listener.address,
+            scheme: scheme,
+            routedPort: port,
+            useCount: .max / 2,
+            options
+        )
+    }
+
+    /// What the connections of a listener are held to: the engine's options and the rules that match, in order.
+    private func listenerOptions(_ address: SocketAddress, askedPort: UInt16) -> ListenerOptions {
+        var own = ListenerOptions(options)
+        own.expectsProxyHeader =
+            address.family != .unix && options.proxyProtocolPorts.contains(address.port)
+        for rule in options.listeners where rule.matches(address, askedPort: askedPort) {
+            rule.configure(&own)
+        }
+        return own
     }
 
     /// Opens a Unix socket and listens there.
@@ -329,24 +381,29 @@ public final class Engine: Sendable {
     ///   - scheme: how requests there are routed.
     ///   - port: the port they are routed by.
     ///   - expectsProxyHeader: whether each connection begins with a PROXY protocol header.
+    ///   - configure: changes what its connections are held to.
     /// - Throws: `IORingError` where the socket can't be had.
     public func listen(
         unixSocket path: String,
         mode: UInt32? = nil,
         scheme: URLPrefix.Scheme,
         port: UInt16,
-        expectsProxyHeader: Bool = false
+        expectsProxyHeader: Bool = false,
+        configure: (inout ListenerOptions) -> Void = { _ in }
     ) throws {
         var options = Listener.Options()
         options.unixMode = mode
         let listeners = try Listener.open(SocketAddress(unixPath: path), count: 1, options: options)
+        var own = ListenerOptions(self.options)
+        own.expectsProxyHeader = expectsProxyHeader
+        configure(&own)
         add(
             listeners,
             address: listeners[0].address,
             scheme: scheme,
             routedPort: port,
             useCount: .max / 2,
-            expectsProxyHeader: expectsProxyHeader
+            own
         )
     }
 
@@ -402,7 +459,8 @@ public final class Engine: Sendable {
             address: listeners[0].address,
             scheme: prefix.scheme,
             routedPort: listeners[0].address.port,
-            useCount: 1
+            useCount: 1,
+            listenerOptions(listeners[0].address, askedPort: prefix.port)
         )
         return listeners[0].address
     }
@@ -413,8 +471,9 @@ public final class Engine: Sendable {
         scheme: URLPrefix.Scheme,
         routedPort: UInt16,
         useCount: Int,
-        expectsProxyHeader: Bool? = nil
+        _ options: ListenerOptions
     ) {
+        let settings = ListenerSettings(options, self)
         let (endpoint, loops) = control.withLock { control in
             let endpoint = ListenerEndpoint(
                 id: control.nextEndpointID,
@@ -422,8 +481,6 @@ public final class Engine: Sendable {
                 port: routedPort,
                 address: address.isAny || address.family == .unix ? nil : address.literal,
                 isUnixSocket: address.family == .unix,
-                expectsProxyHeader: expectsProxyHeader
-                    ?? (address.family != .unix && options.proxyProtocolPorts.contains(address.port)),
                 text: address.description
             )
             control.nextEndpointID += 1
@@ -432,7 +489,7 @@ public final class Engine: Sendable {
         }
         for (index, handle) in loops.enumerated() where index < listeners.count {
             let listener = listeners[index]
-            handle.ring.post { handle.loop.listen(endpoint, listener: listener) }
+            handle.ring.post { handle.loop.listen(endpoint, settings, listener: listener) }
         }
     }
 
@@ -467,9 +524,24 @@ public final class Engine: Sendable {
     /// Counters of all loops, summed.
     public var statistics: EngineStatistics {
         var sum = EngineStatistics()
-        let loops = control.withLock { $0.loops }
+        let (loops, targets) = control.withLock { ($0.loops, $0.targets) }
         for handle in loops { sum.add(handle.counters) }
         sum.logRecordsDropped = log?.droppedCount ?? 0
+        sum.upgradesOpen = upgradePlaces.takenCount
+        sum.cache = cache.statistics
+        var (seen, groups): (Set<UInt64>, Set<UInt64>) = ([], [])
+        for case let target? in targets where groups.insert(target.group.id).inserted {
+            sum.upgradesOpen += target.group.upgradePlaces?.takenCount ?? 0
+        }
+        for case let queue? in targets.map({ $0?.queue }) where seen.insert(queue.id).inserted {
+            sum.queues.append(
+                RequestQueueStatistics(
+                    name: queue.name,
+                    waitingCount: queue.waitingCount,
+                    inProgressCount: queue.inProgressCount
+                )
+            )
+        }
         return sum
     }
 

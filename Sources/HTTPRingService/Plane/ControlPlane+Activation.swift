@@ -23,6 +23,7 @@ extension ControlPlane {
     }
 
     private func tick(_ id: UInt64, _ now: UInt64) {
+        tellControllers(id)
         guard let queue = queues[id], queue.isDefined, queue.settings.isActive, queue.attached.isEmpty,
             engine.counts(ofQueue: id).waiting > 0,
             let definition = state.queues.first(where: { $0.name == queue.settings.name }),
@@ -38,6 +39,21 @@ extension ControlPlane {
         queues[id]?.starts = recent + [now]
         queues[id]?.startingSince = now
         demandStart(queue: id)
+    }
+
+    /// Tells the controllers of a queue that nobody serves of the first request that waits, once.
+    ///
+    /// Source: HTTP Server API, HttpWaitForDemandStart.
+    private func tellControllers(_ id: UInt64) {
+        guard let queue = queues[id] else { return }
+        let isWanted =
+            queue.attached.isEmpty && queue.settings.isActive && engine.counts(ofQueue: id).waiting > 0
+        guard isWanted != queue.hasDemanded else { return }
+        queues[id]?.hasDemanded = isWanted
+        guard isWanted else { return }
+        for (client, role) in queue.openers where role == .controller {
+            listeners.event(client, .demandStart, id)
+        }
     }
 
     private func takeOffline(_ queue: LiveQueue) {

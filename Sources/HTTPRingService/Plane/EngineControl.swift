@@ -31,7 +31,7 @@ public struct QueueCounts: Sendable, Hashable {
 public protocol EngineControl: AnyObject {
     /// Makes a request queue.
     func openQueue(_ id: UInt64, _ settings: QueueSettings)
-    /// Changes a request queue.
+    /// Changes a request queue; what waits in it stays there.
     ///
     /// - Throws: what this engine cannot change while the queue is in use; nothing is changed then.
     func updateQueue(_ id: UInt64, _ settings: QueueSettings) throws(ControlFailure)
@@ -45,6 +45,8 @@ public protocol EngineControl: AnyObject {
     ///
     /// - Returns: the prefix with the port it got.
     func register(_ prefix: URLPrefix, group: UInt64) throws(ControlFailure) -> URLPrefix
+    /// Routes a registered prefix to another group from now on, without a gap.
+    func assign(_ prefix: URLPrefix, group: UInt64)
     /// Takes a registration back.
     func unregister(_ prefix: URLPrefix)
     /// Reservations came or went.

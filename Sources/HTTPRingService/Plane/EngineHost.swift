@@ -51,42 +51,24 @@ public final class EngineHost: EngineControl {
 
     /// Makes a request queue.
     public func openQueue(_ id: UInt64, _ settings: QueueSettings) {
-        queues[id] = Self.queue(settings)
-    }
-
-    private static func queue(_ settings: QueueSettings) -> RequestQueue {
-        let queue = RequestQueue(
-            name: settings.name,
-            lengthMax: settings.lengthMax,
-            verbosity: settings.verbosity
-        )
-        if !settings.isActive { queue.shutDown() }
-        return queue
-    }
-
-    /// Changes a request queue: another takes its place, and its prefixes with it.
-    ///
-    /// Requests that wait in the old one stay there.
-    public func updateQueue(_ id: UInt64, _ settings: QueueSettings) throws(ControlFailure) {
-        let old = queues[id]
-        let queue = Self.queue(settings)
-        if let old { queue.takeConsumer(of: old) }
+        let queue = RequestQueue(name: settings.name)
         queues[id] = queue
-        do throws(ControlFailure) {
-            for (group, value) in groups where value.settings.queue == id {
-                try setGroup(group, value.settings)
-            }
-        } catch {
-            queues[id] = old
-            throw error
-        }
+        updateQueue(id, settings)
+    }
+
+    /// Changes a request queue; what waits in it stays there.
+    public func updateQueue(_ id: UInt64, _ settings: QueueSettings) {
+        guard let queue = queues[id] else { return }
+        queue.lengthMax = settings.lengthMax
+        queue.verbosity = settings.verbosity
+        queue.isActive = settings.isActive
     }
 
     /// Closes a request queue.
     public func closeQueue(_ id: UInt64) { queues.removeValue(forKey: id)?.shutDown() }
 
     /// Makes a URL group, or puts another with the same prefixes in its place.
-    public func setGroup(_ id: UInt64, _ settings: GroupSettings) throws(ControlFailure) {
+    public func setGroup(_ id: UInt64, _ settings: GroupSettings) {
         let live = URLGroup(
             session: session,
             queue: settings.queue.flatMap { queues[$0] },
@@ -95,14 +77,8 @@ public final class EngineHost: EngineControl {
         )
         let prefixes = groups[id]?.prefixes ?? []
         groups[id] = Group(settings: settings, live: live, prefixes: prefixes)
-        for prefix in prefixes {
-            let engine = engine
-            let result = waiter.wait { () -> ControlFailure? in
-                await engine.unregister(prefix)
-                return await Self.register(prefix, live, engine).failure
-            }
-            if let failure = result { throw failure }
-        }
+        let engine = engine
+        waiter.wait { for prefix in prefixes { await engine.assign(prefix, to: live) } }
     }
 
     private func timeouts(_ settings: GroupSettings) -> TimeoutManager {
@@ -156,6 +132,17 @@ public final class EngineHost: EngineControl {
         } catch {
             return (prefix, ControlFailure(.machine, "\(error)"))
         }
+    }
+
+    /// Routes a registered prefix to another group from now on.
+    public func assign(_ prefix: URLPrefix, group id: UInt64) {
+        guard let live = groups[id]?.live else {
+            preconditionFailure("The plane assigns to groups that it has made.")
+        }
+        for id in groups.keys { groups[id]?.prefixes.removeAll { $0 == prefix } }
+        groups[id]?.prefixes.append(prefix)
+        let engine = engine
+        waiter.wait { await engine.assign(prefix, to: live) }
     }
 
     /// Takes a registration back.

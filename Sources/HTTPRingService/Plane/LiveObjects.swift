@@ -102,6 +102,8 @@ struct LiveQueue {
     /// Those who drain once somebody else is attached.
     var leaving: Set<ClientID> = []
     var isDefined: Bool
+    /// Whether its controllers have been told that a request waits for a process.
+    var hasDemanded = false
     /// When a process was started that has not attached yet, in monotonic milliseconds.
     var startingSince: UInt64?
     /// When processes were started lately.

@@ -3,7 +3,7 @@ import Glibc
 import HTTPFeatures
 import HTTPWire
 import IORing
-import TestThreads
+import TestKit
 import Testing
 import URLPrefixes
 

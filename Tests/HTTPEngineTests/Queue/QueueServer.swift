@@ -2,7 +2,7 @@
 
 import HTTPFeatures
 import QueueTransport
-import TestThreads
+import TestKit
 import Testing
 import URLPrefixes
 
