@@ -139,7 +139,7 @@ extension EngineSuites {
         @Test(
             "A tunnel that is closed on our side is read on until the client ends it (RFC 9113 §5.1)",
             .enabled(if: !TestEngine.usesQueue),
-            arguments: Setup.allCases
+            arguments: [Setup.oneLoop, .twoLoops, .concurrent]
         )
         func tunnel(setup: Setup) async throws {
             let notes = Notes()
