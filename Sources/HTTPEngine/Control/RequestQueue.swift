@@ -94,6 +94,9 @@ public final class RequestQueue: Sendable {
         return false
     }
 
+    /// Takes a place for a request that has waited in another queue, even over the limit.
+    func takePlaceUnchecked() { waiting.add(1, ordering: .relaxed) }
+
     /// Leaves the queue.
     func leavePlace() { waiting.subtract(1, ordering: .relaxed) }
 }

@@ -228,9 +228,14 @@ public final class Exchange {
         guard let target else { return nil }
         let index = Int(target.index)
         guard index < routes.targets.count, let current = routes.targets[index],
-            current.group === target.group
+            current.isSameRegistration(as: target)
         else {
             return nil
+        }
+        if let old = target.queue, old !== current.queue {
+            // Its place goes along.
+            old.leavePlace()
+            current.queue?.takePlaceUnchecked()
         }
         self.target = current
         return current

@@ -29,8 +29,8 @@ final class EngineLoop: LoopDelegate {
     /// The value of `Server`, where it is the default.
     let serverLiteral: StaticString?
     let log: LogRing?
-    let headerWait: Int64
-    let idleTimeout: Int64
+    @exclusivity(unchecked) private(set) var headerWait: Int64
+    @exclusivity(unchecked) private(set) var idleTimeout: Int64
     let handshakeTimeout: Int64
     let requestCountMax: UInt32
     /// Bytes of input held for a connection; over it receiving pauses.
@@ -59,6 +59,9 @@ final class EngineLoop: LoopDelegate {
     @exclusivity(unchecked) var memo: HeadMemo
     @exclusivity(unchecked) var cacheKey = CacheKey()
     @exclusivity(unchecked) var responseLines: CommonResponseLines
+
+    /// What the prefixes' requests came to on this loop.
+    @exclusivity(unchecked) var traffic = LoopTraffic()
 
     let workers: WorkerPool
     /// The queues to and from other processes.
@@ -366,9 +369,17 @@ final class EngineLoop: LoopDelegate {
 
     // MARK: Control
 
+    /// Waits by other time-outs from now on; what is waited for already keeps its deadline.
+    func setTimeouts(_ timeouts: TimeoutManager) {
+        headerWait = timeouts.headerWait.saturatedNanoseconds
+        idleTimeout = timeouts.idleConnection.saturatedNanoseconds
+        http2Workspace.setHeadTimeout(timeouts.headerWait)
+    }
+
     /// Routes by `routes` from now on.
     func setRoutes(_ routes: Routes) {
         self.routes = routes
+        traffic.follow(routes)
         retryWaiting()
     }
 
@@ -408,6 +419,7 @@ final class EngineLoop: LoopDelegate {
     /// Gives a routed request to its queue: to the application at once, or to wait its turn.
     func deliver(_ exchange: Exchange, to queue: RequestQueue, consumer: (any RequestConsumer)?) {
         counters.exchangesBegun.count()
+        traffic.began(exchange)
         if let remote = exchange.target?.remote {
             if waiting.isEmpty || queue.waitingCount == 0, remote.hasRoom(on: self), queue.takeProgress() {
                 remote.begin(exchange, on: self)
@@ -418,6 +430,7 @@ final class EngineLoop: LoopDelegate {
             return
         }
         guard queue.takePlace() else {
+            traffic.left(exchange)
             counters.exchangesEnded.count()
             counters.requestsRejected.count()
             exchange.reject(.queueFull)
@@ -434,6 +447,7 @@ final class EngineLoop: LoopDelegate {
         guard let index = waiting.firstIndex(where: { $0 === exchange }) else { return }
         waiting.remove(at: index)
         exchange.queue?.leavePlace()
+        traffic.left(exchange)
         counters.exchangesEnded.count()
     }
 
@@ -444,10 +458,13 @@ final class EngineLoop: LoopDelegate {
         let all = waiting
         waiting = []
         for exchange in all {
-            guard let target = exchange.currentTarget(in: routes), let queue = target.queue else {
+            guard let target = exchange.currentTarget(in: routes), let queue = target.queue,
+                !queue.isClosed
+            else {
                 exchange.queue?.leavePlace()
+                traffic.left(exchange)
                 counters.exchangesEnded.count()
-                exchange.reject(.disabled)
+                exchange.reject(exchange.queue?.isClosed == true ? .appShutdown : .disabled)
                 continue
             }
             if let remote = target.remote {
@@ -471,6 +488,7 @@ final class EngineLoop: LoopDelegate {
 
     /// A handler has returned.
     func handlerEnded(_ exchange: Exchange) {
+        traffic.ended(exchange, at: ring.now.nanoseconds)
         counters.exchangesEnded.count()
         if exchange.limitsConcurrency, let queue = exchange.queue {
             queue.giveProgress()
