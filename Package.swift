@@ -164,7 +164,7 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTP2Tests",
-            dependencies: ["HTTP2", "CNGHTTP2", "HTTPWire"],
+            dependencies: ["HTTP2", "CNGHTTP2", "HTTPWire", "TestKit"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -194,7 +194,7 @@ let package = Package(
             dependencies: [
                 "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures",
                 "HTTPSecure",
-                "HTTPWire", "IORing", "QueueTransport", "URLPrefixes",
+                "HTTPWire", "IORing", "QueueTransport", "TestKit", "URLPrefixes",
             ],
             resources: [.copy("Logs/LogCorpus")],
             swiftSettings: swiftSettings
@@ -233,12 +233,15 @@ let package = Package(
         .testTarget(
             name: "HTTPRingServiceTests",
             dependencies: [
-                "HTTPRingService", "HTTPEngine", "IORing", "URLPrefixes", "httpring", "httpringd", "testapp",
+                "HTTPRingService", "HTTPEngine", "IORing", "TestKit", "URLPrefixes", "httpring",
+                "httpringd",
+                "testapp",
             ],
             resources: [.copy("Corpus")],
             swiftSettings: swiftSettings
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .target(name: "TestKit", path: "Tests/TestKit", swiftSettings: swiftSettings),
         .testTarget(
             name: "AllocationTests",
             dependencies: ["HTTPRing", "CAllocationCounter"],

@@ -149,8 +149,8 @@ public final class HTTPRingServer: HTTPServer {
                     serverAddresses.add(bound.description)
                 }
                 for endpoint in options.endpoints { try listen(endpoint) }
-            case .service(let queue, let mode, let socket):
-                try await attach(queue: queue, mode: mode, socket: socket)
+            case .service(let queue, let mode, let socket, let allowed):
+                try await attach(queue: queue, mode: mode, socket: socket, allowed: allowed)
             }
         } catch {
             await engine.stop(within: .zero)

@@ -47,6 +47,10 @@
         var owedWindow: Int64 = 0
         /// Content bytes the service has sent, or the worker received.
         var contentBytes: Int64 = 0
+        /// Where the request's record ends in the service's ring.
+        var recordEnd: UInt64 = 0
+        /// Whether the worker has said anything about the request.
+        var wasMentioned = false
 
         init() {}
     }
@@ -95,6 +99,7 @@
     @inline(__always)
     func outstanding(_ record: ReceivedRecord) throws(TransportViolation) -> UnsafeMutablePointer<Entry> {
         guard let entry = find(record.id) else { throw record.violation(.identifier, record.id.rawValue) }
+        entry.pointee.wasMentioned = true
         return entry
     }
 
@@ -216,6 +221,7 @@
         entry.pointee.receiveWindow = receiveWindow
         entry.pointee.owedWindow = 0
         entry.pointee.contentBytes = 0
+        entry.pointee.wasMentioned = false
         outstanding += 1
     }
 

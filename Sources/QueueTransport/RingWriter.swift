@@ -32,6 +32,10 @@ struct RingWriter {
     /// Bytes that can be written now, by what was last known of the reader.
     var room: Int { Int(truncatingIfNeeded: capacity &- (tail &- readerHead)) }
 
+    /// Whether the reader had come to a place in the ring when it was last looked at.
+    @inline(__always)
+    func hasBeenRead(upTo place: UInt64) -> Bool { Int64(bitPattern: readerHead &- place) >= 0 }
+
     /// Looks how far the reader has come.
     mutating func refresh() {
         let found = qt_load_acquire(headWord)

@@ -83,6 +83,7 @@ internal import Glibc
         Self.copy(request.contentBytes, to: &cursor)
         writer.append(count)
         ledger.entries[issued.slot].contentBytes = Int64(contentCount)
+        ledger.entries[issued.slot].recordEnd = writer.tail
         credit -= 1
         id = issued
         return .sent
@@ -191,6 +192,26 @@ internal import Glibc
         entry.pointee.owesCancel = true
         ledger.note(id.slot)
     }
+
+    /// Looks how far the worker has read, for `isTaken(_:)`.
+    ///
+    /// A worker that claims to have read what it cannot have is not believed, and found out by the next `receive`.
+    public func lookAtWorker() {
+        writer.refresh()
+        if let found = writer.violation, violation == nil { violation = found }
+    }
+
+    /// Whether a request is in the worker's hands: it had read its record when last looked at, or said anything of it.
+    ///
+    /// A worker that hides what it has read keeps nobody's request: one of which it has said nothing can be given to
+    /// another. Also `true` for a request that has ended.
+    public func isTaken(_ id: RequestID) -> Bool {
+        guard let entry = ledger.find(id) else { return true }
+        return entry.pointee.wasMentioned || writer.hasBeenRead(upTo: entry.pointee.recordEnd)
+    }
+
+    /// Where a request stands in the order in which they were sent; 0 for one that has ended.
+    public func position(of id: RequestID) -> UInt64 { ledger.find(id)?.pointee.recordEnd ?? 0 }
 
     /// Tells the worker that no more requests will come, with the next `publish()`.
     public func drain() { owesDrain = true }

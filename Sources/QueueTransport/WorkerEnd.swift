@@ -230,6 +230,11 @@ internal import Glibc
 
     // MARK: Receiving
 
+    /// Says at once how far this end has read: the requests it has handed out are in its hands from here on.
+    ///
+    /// `publish()` does so, too. To be called before anything irrevocable is done for a request.
+    public func acknowledge() { reader.publish() }
+
     /// Hands out what the service has published, in order.
     ///
     /// Records published meanwhile wait for the next call. What a message refers to is valid until the handler

@@ -67,7 +67,7 @@ public struct PrefixTable: Sendable {
         guard entry.registration == nil else {
             throw PrefixTableError(.alreadyExists, prefix, "The prefix '\(prefix)' is already registered.")
         }
-        guard mayListen(principal, on: prefix) else {
+        guard mayRegister(prefix, by: principal) else {
             throw PrefixTableError(
                 .accessDenied,
                 prefix,
@@ -167,7 +167,8 @@ extension PrefixTable {
         )
     }
 
-    private func mayListen(_ principal: Principal, on prefix: URLPrefix) -> Bool {
+    /// Whether access rules let `principal` register `prefix`, whether or not somebody has.
+    public func mayRegister(_ prefix: URLPrefix, by principal: Principal) -> Bool {
         if principal.ownsTable { return true }
         if let reservation = longestReservation(covering: prefix, includingEqual: true) {
             return reservation.acl.grants(.listen, to: principal)

@@ -85,7 +85,7 @@ final class Client {
 
     private func connect() throws {
         if descriptor >= 0 { close(descriptor) }
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ClientError(operation: "socket", code: errno) }
         // No wait is longer than this: a server that hangs fails the test.
         var limit = timeval(tv_sec: 20, tv_usec: 0)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import HTTPWire
+import TestKit
 import Testing
 
 @testable import HTTP2

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import HTTPWire
+import TestKit
 import Testing
 
 @testable import HTTP2

@@ -4,10 +4,8 @@ import Foundation
 
 /// `testapp` as a process of some user, attached to a service's queue.
 final class ApplicationProcess {
-    private let process = Process()
-    private let output = Pipe()
-    private let errors = Pipe()
-    private(set) var identifier: Int32 = 0
+    private let process: ChildProcess
+    private let identifier: Int32
 
     /// Starts it and returns when it serves, or has ended.
     ///
@@ -18,26 +16,23 @@ final class ApplicationProcess {
     ///   - address: HOST:PORT/PATH/.
     /// - Throws: where it cannot be started.
     init(_ service: ServiceProcess, user: UInt32, queue: String, _ address: String) throws {
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
-        process.arguments = [
-            "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", "timeout", "--foreground", "30",
-            ServiceProcess.programs.appendingPathComponent("testapp").path, "--workers", "1",
-            "--attach", queue, "--service-socket", service.directory + "/control.sock", "--http", address,
-        ]
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
+        process = try ChildProcess(
+            "/usr/bin/setpriv",
+            [
+                "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", "timeout", "--foreground", "30",
+                ServiceProcess.programs.appendingPathComponent("testapp").path, "--workers", "1",
+                "--attach", queue, "--service-socket", service.directory + "/control.sock", "--http", address,
+            ]
+        )
         // One line, or the end.
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        let words = line.split(separator: " ")
-        if words.first == "ready", words.count > 1 { identifier = Int32(words[1].dropFirst(4)) ?? 0 }
+        _ = try process.read { $0.printed.contains("\n") }
+        let words = process.printed.split(separator: " ")
+        identifier = words.first == "ready" && words.count > 1 ? Int32(words[1].dropFirst(4)) ?? 0 : 0
     }
 
     deinit {
-        guard process.isRunning else { return }
+        // `timeout`, which is the process's own child, ends with it.
         if identifier > 0 { kill(identifier, SIGKILL) }
-        process.terminate()
-        process.waitUntilExit()
     }
 
     /// Whether it serves.
@@ -49,14 +44,13 @@ final class ApplicationProcess {
     @discardableResult
     func end(_ signal: Int32) -> Int32 {
         if identifier > 0 { kill(identifier, signal) }
-        process.waitUntilExit()
-        return process.terminationStatus
+        return (try? process.wait()) ?? -1
     }
 
     /// What it wrote to standard error until it ended.
     func words() -> String {
-        process.waitUntilExit()
-        return String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        _ = try? process.wait()
+        return process.said
     }
 }
 
@@ -65,7 +59,7 @@ final class PortClient {
     private let number: Int32
 
     init(_ port: UInt16) throws {
-        number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

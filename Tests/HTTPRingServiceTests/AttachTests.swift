@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestKit
 import Testing
 
 @Suite(
     "Applications of several users behind one port",
     .serialized,
+    .ownThread,
     .enabled(if: ServiceProcess.isRoot, "needs root to be other users")
 )
 struct AttachTests {
@@ -88,25 +90,16 @@ struct AttachTests {
         for client in held { client.send("/a/delay/20000", host: host) }
         // Answered behind the others, so that they have arrived.
         #expect(try get("/a/plaintext").status == 200)
-        let load = Task.detached { [port, host] () -> Int in
+        let load = BackgroundLoad { [port, host] in
             let client = try PortClient(port)
-            var failures = 0
-            for _ in 0..<500 {
+            return (0..<500).count { _ in
                 client.send("/b/plaintext", host: host)
-                if client.receive().status != 200 { failures += 1 }
+                return client.receive().status != 200
             }
-            return failures
         }
         first.end(SIGKILL)
         for client in held { #expect([0, 503].contains(client.receive().status)) }
-        let ended = DispatchSemaphore(value: 0)
-        let failures = Failures()
-        Task.detached {
-            failures.count = (try? await load.value) ?? -1
-            ended.signal()
-        }
-        #expect(ended.wait(timeout: .now() + 20) == .success)
-        #expect(failures.count == 0)
+        #expect(load.failures() == 0)
         #expect(try get("/b/plaintext").status == 200)
         // Another process of the same user takes its place.
         let again = try application(alice, "first", "a/")
@@ -152,6 +145,26 @@ struct AttachTests {
         #expect(waiting.receive().status == 200)
     }
 
+    @Test("processes of a queue that no definition names share its prefixes until the last of them leaves")
+    func sharedWithoutDefinition() throws {
+        let first = try application(alice, "web", "a/")
+        let second = try application(alice, "web", "a/")
+        try #require(first.isReady && second.isReady)
+        let stranger = try application(bob, "web", "b/")
+        #expect(!stranger.isReady)
+        #expect(stranger.words().contains("may not open the queue 'web'"))
+        for _ in 0..<10 { #expect(try get("/a/plaintext").status == 200) }
+        first.end(SIGKILL)
+        for _ in 0..<10 { #expect(try get("/a/plaintext").status == 200) }
+        let third = try application(alice, "web", "a/")
+        try #require(third.isReady)
+        #expect(second.end(SIGTERM) == 0)
+        for _ in 0..<10 { #expect(try get("/a/plaintext").status == 200) }
+        #expect(third.end(SIGTERM) == 0)
+        let other = try application(bob, "web", "b/")
+        #expect(other.isReady, "the queue ended with its last process")
+    }
+
     @Test("a process whose service dies ends with an error that says so")
     func serviceGone() throws {
         let first = try application(alice, "first", "a/")
@@ -161,7 +174,21 @@ struct AttachTests {
     }
 }
 
-/// A count that another thread sets before it signals.
-private final class Failures: @unchecked Sendable {
-    var count = -1
+/// Requests from a thread of their own.
+private final class BackgroundLoad: @unchecked Sendable {
+    // The count is the thread's until it signals.
+    private var count = -1
+    private let ended = DispatchSemaphore(value: 0)
+
+    init(_ body: @escaping @Sendable () throws -> Int) {
+        Thread.detachNewThread { [self] in
+            count = (try? body()) ?? -1
+            ended.signal()
+        }
+    }
+
+    /// How many failed; -1 where they do not end in time.
+    func failures() -> Int {
+        ended.wait(timeout: .now() + 20) == .success ? count : -1
+    }
 }

@@ -36,6 +36,8 @@ final class FakeEngine: EngineControl {
         return prefix
     }
 
+    func assign(_ prefix: URLPrefix, group: UInt64) { groupOfPrefix[prefix] = group }
+
     func unregister(_ prefix: URLPrefix) { groupOfPrefix[prefix] = nil }
 
     func changeReservations(added: [ReservationRecord], removed: [URLPrefix]) {
@@ -153,8 +155,14 @@ final class PlaneFixture {
     }
 
     /// A group bound to a queue of the client's.
-    func group(_ client: ClientID, queue name: String = "") throws -> UInt64 {
-        let queue = try object(.openQueue(name: name, mode: .create, isController: false, access: []), client)
+    func group(
+        _ client: ClientID,
+        queue name: String = "",
+        _ mode: QueueOpeningMode = .create,
+        access: [String] = []
+    ) throws -> UInt64 {
+        let opening = ControlRequest.openQueue(name: name, mode: mode, isController: false, access: access)
+        let queue = try object(opening, client)
         let group = try object(.createGroup(session: try object(.createSession, client)), client)
         #expect(ask(.bind(group: group, queue: queue), client) == nil)
         return group

@@ -134,6 +134,94 @@ struct PlaneTests {
         #expect(fixture.ask(queue, try fixture.client(1002)) == nil)
     }
 
+    @Test("a prefix that processes of one queue register is shared, and its last process takes it along")
+    func sharedPrefix() throws {
+        let fixture = try PlaneFixture()
+        let url = "http://localhost:8081/"
+        let prefix = try URLPrefix(url)
+        let clients = try (0..<3).map { _ in try fixture.client(1001) }
+        let groups = try clients.map { try fixture.group($0, queue: "web", .createOrAttach) }
+        for (client, group) in zip(clients, groups) {
+            #expect(fixture.ask(.register(group: group, url: url), client) == nil)
+            #expect(fixture.engine.groupOfPrefix[prefix] == groups[0])
+        }
+        // On another queue it is taken, for the same user too.
+        let other = try fixture.client(1001)
+        let own = try fixture.group(other, queue: "other")
+        #expect(fixture.ask(.register(group: own, url: url), other) == .conflict)
+        fixture.plane.disconnected(clients[1])
+        #expect(fixture.engine.groupOfPrefix[prefix] == groups[0])
+        fixture.plane.disconnected(clients[0])
+        #expect(fixture.engine.groupOfPrefix[prefix] == groups[2])
+        #expect(fixture.engine.queues.count == 2)
+        #expect(fixture.ask(.unregister(group: groups[2], url: url), clients[2]) == nil)
+        #expect(fixture.engine.groupOfPrefix.isEmpty)
+        #expect(fixture.ask(.register(group: own, url: url), other) == nil)
+    }
+
+    @Test("a process whose group goes to another queue leaves a shared prefix to the others")
+    func sharedPrefixRebound() throws {
+        let fixture = try PlaneFixture()
+        let url = "http://localhost:8081/"
+        let prefix = try URLPrefix(url)
+        let (first, second) = (try fixture.client(1001), try fixture.client(1001))
+        let groups = [
+            try fixture.group(first, queue: "web"), try fixture.group(second, queue: "web", .attach),
+        ]
+        #expect(fixture.ask(.register(group: groups[0], url: url), first) == nil)
+        #expect(fixture.ask(.register(group: groups[1], url: url), second) == nil)
+        #expect(fixture.ask(.bind(group: groups[0], queue: 0), first) == nil)
+        #expect(fixture.engine.groupOfPrefix[prefix] == groups[1])
+        fixture.plane.disconnected(second)
+        #expect(fixture.engine.groupOfPrefix.isEmpty)
+    }
+
+    @Test("one who may open a queue, but not listen, serves its prefix while one who may is there")
+    func sharedWithoutRight() throws {
+        let fixture = try PlaneFixture()
+        let url = "http://+:8081/"
+        let prefix = try URLPrefix(url)
+        let root = try fixture.client(0)
+        #expect(fixture.ask(reserve(url, ["user:1001"]), root) == nil)
+        let (alice, bob) = (try fixture.client(1001), try fixture.client(1002))
+        let hers = try fixture.group(alice, queue: "web", access: ["user:1002"])
+        #expect(fixture.ask(.register(group: hers, url: url), alice) == nil)
+        let his = try fixture.group(bob, queue: "web", .attach)
+        #expect(fixture.ask(.register(group: his, url: url), bob) == nil)
+        #expect(fixture.ask(.unregister(group: his, url: url), bob) == nil)
+        #expect(fixture.engine.groupOfPrefix[prefix] == hers)
+        fixture.plane.disconnected(alice)
+        #expect(fixture.engine.groupOfPrefix.isEmpty)
+        #expect(fixture.ask(.register(group: his, url: url), bob) == .accessDenied)
+    }
+
+    @Test("a controller is told, once, of a request that waits while nobody serves its queue")
+    func controller() throws {
+        let fixture = try PlaneFixture()
+        let alice = try fixture.client(1000)
+        let queue = try fixture.object(
+            .openQueue(name: "q", mode: .create, isController: true, access: []),
+            alice
+        )
+        let worker = try fixture.client(1000)
+        fixture.engine.waiting = 1
+        fixture.plane.tick(now: 0)
+        fixture.plane.tick(now: 1000)
+        #expect(fixture.events.map(\.0) == [alice])
+        #expect(fixture.events.map(\.1) == [.demandStart])
+        #expect(
+            fixture.ask(.openQueue(name: "q", mode: .attach, isController: false, access: []), worker) == nil
+        )
+        #expect(fixture.ask(.attach(queue: queue, payload: []), worker) == nil)
+        fixture.plane.tick(now: 2000)
+        #expect(fixture.events.count == 1)
+        fixture.plane.disconnected(worker)
+        fixture.plane.tick(now: 3000)
+        #expect(fixture.events.count == 2)
+        #expect(fixture.activator.started == [])
+        #expect(fixture.engine.queues[queue] != nil)
+    }
+
     @Test("whoever floods the control socket does not keep root out")
     func flood() throws {
         var limits = ControlLimits()

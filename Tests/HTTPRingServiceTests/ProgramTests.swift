@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestKit
 import Testing
 
-@Suite("httpringd and httpring as processes", .serialized)
+@Suite("httpringd and httpring as processes", .serialized, .ownThread)
 struct ProgramTests {
     @Test("end with the exit code that is documented for each failure, and say on standard error what to do")
     func exitCodes() throws {
@@ -241,7 +242,7 @@ struct ProgramTests {
 
     /// The status of a response on loopback.
     private static func status(of path: String, port: UInt16) throws -> Int {
-        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(number) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

@@ -2,10 +2,11 @@
 
 import Foundation
 import HTTPRingService
+import TestKit
 import Testing
 import URLPrefixes
 
-@Suite("The control socket")
+@Suite("The control socket", .ownThread)
 struct ServerTests {
     @Test("answers over a connection, streams listings, and forgets the client when it goes")
     func conversation() throws {
@@ -47,6 +48,7 @@ struct ServerTests {
         }
         var ends: [Int32] = [0, 0]
         #expect(pipe(&ends) == 0)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[1]) }
         let passed = PassedDescriptor(ends[0])
         let (answer, descriptors) = try client.perform(
@@ -140,7 +142,7 @@ struct ServerTests {
     }
 }
 
-@Suite("Starting and telling")
+@Suite("Starting and telling", .ownThread)
 struct ProcessTests {
     @Test("the lock names its process, and one that cannot be made says so")
     func instanceLock() throws {
@@ -156,7 +158,7 @@ struct ProcessTests {
     )
     func notifications() throws {
         let name = "@httpring-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        let socket = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        let socket = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

@@ -17,7 +17,7 @@ final class ServiceProcess {
     static let isRoot = getuid() == 0
 
     let directory: String
-    private var daemon: Process?
+    private var daemon: ChildProcess?
 
     init(_ configuration: String = "") throws {
         directory = NSTemporaryDirectory() + "httpring-p\(getpid())-\(UInt32.random(in: 0 ... .max))"
@@ -38,38 +38,28 @@ final class ServiceProcess {
     }
 
     deinit {
-        daemon?.terminate()
-        daemon?.waitUntilExit()
+        daemon?.kill(SIGTERM)
+        _ = try? daemon?.wait()
         try? FileManager.default.removeItem(atPath: directory)
     }
 
     /// Starts the service and waits until it says that it is ready.
     func start() throws {
-        let process = Process()
-        process.executableURL = Self.programs.appendingPathComponent("httpringd")
-        process.arguments = ["--configuration", directory + "/httpringd.conf"]
-        let errors = Pipe()
-        process.standardError = errors
-        try process.run()
+        let process = try ChildProcess(
+            Self.programs.appendingPathComponent("httpringd").path,
+            ["--configuration", directory + "/httpringd.conf"]
+        )
+        guard try process.read(until: { $0.said.contains("ready: ") }) else { throw POSIXError(.ECHILD) }
         daemon = process
-        var said = ""
-        while !said.contains("ready: ") {
-            let piece = errors.fileHandleForReading.availableData
-            guard !piece.isEmpty else { throw POSIXError(.ECHILD) }
-            said += String(decoding: piece, as: UTF8.self)
-        }
-        // What it says later is read, lest it wait for room.
-        errors.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
     }
 
     /// Ends the service by a signal and waits for its end.
     @discardableResult
     func end(_ signal: Int32) -> Int32 {
         guard let process = daemon else { return -1 }
-        kill(process.processIdentifier, signal)
-        process.waitUntilExit()
+        process.kill(signal)
         daemon = nil
-        return process.terminationStatus
+        return (try? process.wait()) ?? -1
     }
 
     /// Runs a program to its end, as the user and group of a number where one is given.
@@ -77,33 +67,17 @@ final class ServiceProcess {
         _ program: String,
         _ arguments: [String],
         user: UInt32? = nil,
-        environment: [String: String] = [:],
-        input: String? = nil
+        environment: [String: String] = [:]
     ) throws -> Outcome {
-        let process = Process()
-        let path = program.hasPrefix("/") ? program : programs.appendingPathComponent(program).path
+        var words = [program.hasPrefix("/") ? program : programs.appendingPathComponent(program).path]
         if let user {
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
-            process.arguments =
-                ["--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", path] + arguments
-        } else {
-            process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = arguments
+            let number = "\(user)"
+            words = ["/usr/bin/setpriv", "--reuid", number, "--regid", number, "--clear-groups"] + words
         }
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let (output, errors) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        // What is printed here fits into a pipe, apart from standard output.
-        let printed = output.fileHandleForReading.readDataToEndOfFile()
-        let said = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return Outcome(
-            status: process.terminationStatus,
-            output: String(decoding: printed, as: UTF8.self),
-            errors: String(decoding: said, as: UTF8.self)
-        )
+        words += arguments
+        let process = try ChildProcess(words[0], Array(words.dropFirst()), environment: environment)
+        let status = try process.wait()
+        return Outcome(status: status, output: process.printed, errors: process.said)
     }
 
     /// Runs `httpring` against the service.
@@ -118,7 +92,7 @@ final class ServiceProcess {
 
     /// A port that nobody listens on.
     static func freePort() -> UInt16 {
-        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(number) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

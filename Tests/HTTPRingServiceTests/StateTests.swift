@@ -3,6 +3,7 @@
 import Foundation
 import HTTPRingService
 import Synchronization
+import TestKit
 import Testing
 import URLPrefixes
 
@@ -61,7 +62,7 @@ struct StateTests {
     }
 }
 
-@Suite("Keeping the state")
+@Suite("Keeping the state", .ownThread)
 struct StateStoreTests {
     @Test("a writer killed at any call, or a power failure then, leaves the old or the new state")
     func crashes() throws {

@@ -119,7 +119,7 @@ struct ListenerTests {
         let path = temporaryPath()
         defer { unlink(path) }
         let address = SocketAddress(unixPath: path)
-        let stale = Glibc.socket(AF_UNIX, 1, 0)
+        let stale = Glibc.socket(AF_UNIX, 1 | Int32(O_CLOEXEC), 0)
         #expect(address.withKernelAddress { bind(stale, $0, $1) } == 0)
         Glibc.close(stale)
         #expect(access(path, F_OK) == 0)
@@ -169,7 +169,7 @@ struct ListenerTests {
     @Test("Only a listening stream socket can be adopted")
     func adopt() throws {
         #expect(message { _ = try Listener.adopt(-1) }.contains("inherited descriptor -1"))
-        let plain = Glibc.socket(AF_INET, 1, 0)
+        let plain = Glibc.socket(AF_INET, 1 | Int32(O_CLOEXEC), 0)
         #expect(message { _ = try Listener.adopt(plain) }.contains("no listening stream socket"))
         Glibc.close(plain)
         let listener = try Listener.open(.loopback(port: 0))[0]

@@ -57,7 +57,8 @@ struct LoopTests {
                 await harness.run { loop, _ in
                     var pair: (Int32, Int32) = (0, 0)
                     withUnsafeMutableBytes(of: &pair) { bytes in
-                        _ = socketpair(AF_UNIX, 1, 0, bytes.bindMemory(to: Int32.self).baseAddress)
+                        let numbers = bytes.bindMemory(to: Int32.self)
+                        _ = socketpair(AF_UNIX, 1 | Int32(O_CLOEXEC), 0, numbers.baseAddress)
                     }
                     loop.receiveMultishot(socket: pair.0, token: Token(kind: 2, generation: 0, slot: 0))
                     loop.pollIn(pair.1, token: Token(kind: 3, generation: 0, slot: 0))

@@ -117,7 +117,7 @@ struct MemoryTests {
     @Test("Descriptors and words pass over a Unix socket; those too many are closed")
     func passing() throws {
         var ends: [Int32] = [0, 0]
-        #expect(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
+        #expect(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
         defer { for descriptor in ends { close(descriptor) } }
         var descriptors: QueueDescriptors?
         let service = try ServiceEnd(geometry: .small, worker: &descriptors)

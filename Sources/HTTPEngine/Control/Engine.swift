@@ -236,6 +236,26 @@ public final class Engine: Sendable {
         return bound
     }
 
+    /// Routes a registered prefix to another group from now on; its listeners stay as they are.
+    ///
+    /// Requests that wait stay in their queue where that is the new group's, too, else they get 503.
+    ///
+    /// - Returns: whether it was registered.
+    @discardableResult
+    public func assign(_ prefix: URLPrefix, to group: URLGroup) async -> Bool {
+        let old = control.withLock { control -> URLGroup? in
+            guard let index = control.targets.firstIndex(where: { $0?.prefix == prefix }),
+                let old = control.targets[index]
+            else { return nil }
+            control.targets[index] = RouteTarget(old, group: group)
+            return old.group
+        }
+        guard let old else { return false }
+        cache.flush(urlGroupID: old.id)
+        await publishRoutes()
+        return true
+    }
+
     /// Takes a prefix back; requests in progress go on.
     ///
     /// - Returns: whether it was registered.
@@ -260,16 +280,20 @@ public final class Engine: Sendable {
 
     /// Puts groups in the places of others, all at once: no request of their prefixes meets a gap.
     ///
-    /// Requests that wait go to the new group's queue, and count against it; what the old groups' responses have
-    /// stored is removed.
+    /// Requests that wait stay in their queue where that is the new group's, too, else they get 503. What the old
+    /// groups' responses have stored is removed.
     ///
     /// - Parameter groups: old groups and what takes their place.
     public func replace(_ groups: [(old: URLGroup, new: URLGroup)]) async {
         guard !groups.isEmpty else { return }
+        let successors = Dictionary(
+            groups.map { (ObjectIdentifier($0.old), $0.new) },
+            uniquingKeysWith: { $1 }
+        )
         control.withLock { control in
             for index in control.targets.indices {
                 guard let target = control.targets[index],
-                    let new = groups.first(where: { $0.old === target.group })?.new
+                    let new = successors[ObjectIdentifier(target.group)]
                 else { continue }
                 control.targets[index] = RouteTarget(target, group: new)
             }

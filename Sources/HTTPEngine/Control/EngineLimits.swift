@@ -120,7 +120,7 @@ public struct TimeoutManager: Sendable {
 }
 
 /// What a client sees when the engine can't pass its request on (HTTP_503_RESPONSE_VERBOSITY).
-public enum Verbosity503: Sendable {
+public enum Verbosity503: UInt8, Sendable {
     /// The connection is reset without a response.
     case basic
     /// `503 Service Unavailable`.

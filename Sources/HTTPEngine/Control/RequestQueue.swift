@@ -12,17 +12,13 @@ public final class RequestQueue: Sendable {
     public let id: UInt64
     /// Name shown in logs and state listings.
     public let name: String
-    /// Requests that may wait at once; over it 503 (`QueueFull`).
-    ///
-    /// Default 1000.
-    public let lengthMax: Int
     /// Requests an application works on at once, `nil` for no limit; those over it wait.
     public let concurrencyMax: Int?
-    /// What a client sees when the queue refuses its request.
-    public let verbosity: Verbosity503
     /// Where the queue's handlers run.
     public let scheduling: HandlerScheduling
 
+    private let waitingMax: Atomic<Int>
+    private let verbosityNumber: Atomic<UInt8>
     private let waiting = Atomic<Int>(0)
     private let inProgress = Atomic<Int>(0)
     private let closed = Atomic<Bool>(false)
@@ -38,10 +34,32 @@ public final class RequestQueue: Sendable {
     ) {
         id = Identifiers.next()
         self.name = name
-        self.lengthMax = lengthMax
+        waitingMax = Atomic(lengthMax)
         self.concurrencyMax = concurrencyMax
-        self.verbosity = verbosity
+        verbosityNumber = Atomic(verbosity.rawValue)
         self.scheduling = scheduling
+    }
+
+    /// Requests that may wait at once; over it 503 (`QueueFull`).
+    ///
+    /// Default 1000. May change; those that wait already stay.
+    public var lengthMax: Int {
+        get { waitingMax.load(ordering: .relaxed) }
+        set { waitingMax.store(newValue, ordering: .relaxed) }
+    }
+
+    /// What a client sees when the queue refuses its request.
+    ///
+    /// Default `limited`. May change.
+    public var verbosity: Verbosity503 {
+        get { Verbosity503(rawValue: verbosityNumber.load(ordering: .relaxed)) ?? .limited }
+        set { verbosityNumber.store(newValue.rawValue, ordering: .relaxed) }
+    }
+
+    /// Whether the queue takes requests; off, new ones get 503 (`AppShutdown`), and those that wait go on waiting.
+    public var isActive: Bool {
+        get { !isClosed }
+        set { closed.store(!newValue, ordering: .relaxed) }
     }
 
     /// Requests waiting now, over all loops.
@@ -61,11 +79,6 @@ public final class RequestQueue: Sendable {
     /// Makes `consumer` the application that answers this queue's requests.
     public func attach(_ consumer: any RequestConsumer) {
         attached.withLock { $0 = consumer }
-    }
-
-    /// Makes the application of another queue this one's, where that has one.
-    public func takeConsumer(of other: RequestQueue) {
-        if let consumer = other.consumer { attach(consumer) }
     }
 
     /// The queue's way to other processes; `nil` where it has none.
@@ -94,8 +107,8 @@ public final class RequestQueue: Sendable {
         return false
     }
 
-    /// Takes a place for a request that has waited in another queue, even over the limit.
-    func takePlaceUnchecked() { waiting.add(1, ordering: .relaxed) }
+    /// Takes a place for a request that had left the queue and comes back, also where it is full.
+    func returnPlace() { waiting.add(1, ordering: .relaxed) }
 
     /// Leaves the queue.
     func leavePlace() { waiting.subtract(1, ordering: .relaxed) }

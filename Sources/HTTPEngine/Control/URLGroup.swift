@@ -138,9 +138,4 @@ final class RouteTarget: Sendable {
         contentLimit = group.maxRequestBodySize ?? -1
         limitsConcurrency = group.queue?.concurrencyMax != nil
     }
-
-    /// Whether another target stands for the same registration, perhaps of another group by now.
-    func isSameRegistration(as other: RouteTarget) -> Bool {
-        index == other.index && registrationCount == other.registrationCount
-    }
 }

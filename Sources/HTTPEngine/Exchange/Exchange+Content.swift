@@ -14,7 +14,10 @@ extension Exchange: HTTPRequestBodyFeature {
     }
 
     /// Whether all of it was read.
-    public var isAtEnd: Bool { isContentAtEnd && contentError == nil }
+    public var isAtEnd: Bool { hasNoMoreContent && contentError == nil }
+
+    /// Whether everything was read, what came back from another process included.
+    var hasNoMoreContent: Bool { isContentAtEnd && returnedContent.isEmpty }
 
     /// Reads the next piece.
     public func read(upTo byteCountMax: Int) async throws -> [UInt8] {
@@ -35,6 +38,7 @@ extension Exchange: HTTPRequestBodyFeature {
     /// What has arrived, an empty array at the end, or `nil` when there is nothing yet.
     func readNow(_ byteCountMax: Int) throws -> [UInt8]? {
         precondition(byteCountMax > 0, "at least one byte is asked for")
+        if !returnedContent.isEmpty { return takeReturned(upTo: byteCountMax) }
         if let contentError { throw BadHTTPRequestError(refusal: contentError) }
         if isContentAtEnd { return [] }
         guard let driver else {
@@ -49,6 +53,21 @@ extension Exchange: HTTPRequestBodyFeature {
         return piece
     }
 
+    /// Bytes of content another process has to be sent: 0 for none, -1 where that is not known beforehand.
+    var lengthToRead: Int64 {
+        let hasTrailers = requestTrailerFields != nil || chunkedDecoder.map { !$0.trailers.isEmpty } ?? false
+        guard head.hasContent, !hasNoMoreContent || hasTrailers else { return 0 }
+        return contentFraming == .fixed ? contentRemaining + Int64(returnedContent.count) : -1
+    }
+
+    @inline(never)
+    private func takeReturned(upTo byteCountMax: Int) -> [UInt8] {
+        hasReadContent = true
+        let piece = Array(returnedContent.prefix(byteCountMax))
+        returnedContent.removeFirst(piece.count)
+        return piece
+    }
+
     /// Remembers why the content can't be read, so that the connection ends with this response.
     func contentRefused(_ refusal: Refusal) -> BadHTTPRequestError {
         contentError = refusal
@@ -59,10 +78,10 @@ extension Exchange: HTTPRequestBodyFeature {
 
 extension Exchange: HTTPRequestTrailersFeature {
     /// Whether the body was read to its end.
-    public var trailersAvailable: Bool { isContentAtEnd }
+    public var trailersAvailable: Bool { hasNoMoreContent }
     /// The trailer fields.
     public var trailers: FieldSection {
-        guard isContentAtEnd else { return FieldSection() }
+        guard hasNoMoreContent else { return FieldSection() }
         return chunkedDecoder?.trailers ?? requestTrailerFields ?? FieldSection()
     }
 }

@@ -100,6 +100,8 @@ public final class Exchange {
     @exclusivity(unchecked) var contentLimit: Int64 = -1
     @exclusivity(unchecked) var minContentBytesPerSecond = 0
     @exclusivity(unchecked) var contentWaiter: LoopWaiter?
+    /// Content that was sent to a process which did not take it; read again before what arrives.
+    @exclusivity(unchecked) var returnedContent: [UInt8] = []
 
     // The response.
     @exclusivity(unchecked) var status: UInt16 = 200
@@ -200,8 +202,21 @@ public final class Exchange {
     /// The exchange waits in its queue.
     func startWaiting(timeout: Duration) {
         stage = .waiting
-        queuedAt = loop.ring.now.nanoseconds
+        if queuedAt == 0 { queuedAt = loop.ring.now.nanoseconds }
         driver?.exchangeWaits(self, timeout: timeout)
+    }
+
+    /// A process that was to answer has not taken the request: it is as if it had not been delivered.
+    ///
+    /// - Parameter content: what was sent of its content, in order.
+    func takenBack(content: [UInt8]) {
+        contentWaiter = nil
+        cancelHandler = nil
+        isHeldByHandler = false
+        hasReadContent = false
+        contentLimit = target?.contentLimit ?? -1
+        if !content.isEmpty { returnedContent = content + returnedContent }
+        stage = .waiting
     }
 
     /// The exchange leaves its queue for its handler.
@@ -228,14 +243,9 @@ public final class Exchange {
         guard let target else { return nil }
         let index = Int(target.index)
         guard index < routes.targets.count, let current = routes.targets[index],
-            current.isSameRegistration(as: target)
+            current.registration == target.registration, current.queue === target.queue
         else {
             return nil
-        }
-        if let old = target.queue, old !== current.queue {
-            // Its place goes along.
-            old.leavePlace()
-            current.queue?.takePlaceUnchecked()
         }
         self.target = current
         return current
@@ -323,6 +333,7 @@ public final class Exchange {
         hasSentContinue = false
         if chunkedDecoder != nil { chunkedDecoder = nil }
         if requestTrailerFields != nil { requestTrailerFields = nil }
+        if !returnedContent.isEmpty { returnedContent = [] }
         contentError = nil
         minContentBytesPerSecond = 0
         resetResponse()

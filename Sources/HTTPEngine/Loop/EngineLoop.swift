@@ -421,10 +421,7 @@ final class EngineLoop: LoopDelegate {
         counters.exchangesBegun.count()
         traffic.began(exchange)
         if let remote = exchange.target?.remote {
-            if waiting.isEmpty || queue.waitingCount == 0, remote.hasRoom(on: self), queue.takeProgress() {
-                remote.begin(exchange, on: self)
-                return
-            }
+            if waiting.isEmpty || queue.waitingCount == 0, handOver(exchange, remote, queue) { return }
         } else if let consumer, waiting.isEmpty || queue.waitingCount == 0, queue.takeProgress() {
             workers.start(exchange, consumer, scheduling: queue.scheduling)
             return
@@ -440,6 +437,26 @@ final class EngineLoop: LoopDelegate {
         waiting.append(exchange)
         // A place may have come free on another loop between the two looks; nobody would tell of it again.
         if queue.concurrencyMax != nil { retryWaiting() }
+    }
+
+    /// Gives a request to another process, where one has room for it.
+    private func handOver(_ exchange: Exchange, _ remote: QueueConsumer, _ queue: RequestQueue) -> Bool {
+        guard remote.hasRoom(on: self), queue.takeProgress() else { return false }
+        if remote.begin(exchange, on: self) { return true }
+        queue.giveProgress()
+        return false
+    }
+
+    /// Puts requests that a process had not taken when it ended back at the head of their queues, in their order.
+    func takeBack(_ exchanges: [Exchange]) {
+        guard !exchanges.isEmpty else { return }
+        for exchange in exchanges {
+            if exchange.limitsConcurrency { exchange.queue?.giveProgress() }
+            exchange.queue?.returnPlace()
+            exchange.startWaiting(timeout: exchange.timeouts.requestQueue)
+        }
+        waiting.insert(contentsOf: exchanges, at: 0)
+        retryWaiting()
     }
 
     /// An exchange left the queue without having been delivered: its client went, or its time was up.
@@ -458,23 +475,19 @@ final class EngineLoop: LoopDelegate {
         let all = waiting
         waiting = []
         for exchange in all {
-            guard let target = exchange.currentTarget(in: routes), let queue = target.queue,
-                !queue.isClosed
-            else {
+            guard let target = exchange.currentTarget(in: routes), let queue = target.queue else {
                 exchange.queue?.leavePlace()
                 traffic.left(exchange)
                 counters.exchangesEnded.count()
-                exchange.reject(exchange.queue?.isClosed == true ? .appShutdown : .disabled)
+                exchange.reject(.disabled)
                 continue
             }
             if let remote = target.remote {
-                guard remote.hasRoom(on: self), queue.takeProgress() else {
+                if handOver(exchange, remote, queue) {
+                    queue.leavePlace()
+                } else {
                     kept.append(exchange)
-                    continue
                 }
-                exchange.queue?.leavePlace()
-                exchange.stopWaiting()
-                remote.begin(exchange, on: self)
             } else if let consumer = target.consumer, queue.takeProgress() {
                 exchange.queue?.leavePlace()
                 exchange.stopWaiting()

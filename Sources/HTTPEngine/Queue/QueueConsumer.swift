@@ -20,12 +20,13 @@ public final class QueueConsumer: RequestConsumer {
     func hasRoom(on loop: EngineLoop) -> Bool { loop.queues.withRoom(for: self) != nil }
 
     /// Hands a request over; to be called when there is room.
-    func begin(_ exchange: Exchange, on loop: EngineLoop) {
-        guard let port = loop.queues.withRoom(for: self) else {
-            preconditionFailure("a request is handed over where there is room")
+    ///
+    /// - Returns: `false` where it found no room after all; then it is as it was before.
+    func begin(_ exchange: Exchange, on loop: EngineLoop) -> Bool {
+        while let port = loop.queues.withRoom(for: self) {
+            if port.begin(exchange, for: self) { return true }
         }
-        exchange.delivered(to: self)
-        port.begin(exchange)
+        return false
     }
 }
 
@@ -143,7 +144,7 @@ public final class QueueAttachment: Sendable {
 
     init(_ engine: Engine) { self.engine = engine }
 
-    /// Ends the queues: requests the worker has are answered 503 or reset.
+    /// Ends the queues: requests the worker has taken are answered 503 or reset, the others go back to their queue.
     ///
     /// What the worker had written is read before.
     public func end() async {

@@ -47,6 +47,8 @@ final class QueuePorts {
     @exclusivity(unchecked) private var ports: ContiguousArray<QueuePort?> = []
     @exclusivity(unchecked) private var count = 0
     @exclusivity(unchecked) private var mayBeArmed = false
+    /// Whether the loop stops, so that nothing waits for another port.
+    @exclusivity(unchecked) private(set) var isEnding = false
 
     /// Whether there is none.
     @inline(__always)
@@ -143,5 +145,8 @@ final class QueuePorts {
     }
 
     /// Ends all ports: the loop stops.
-    func endAll() { for case let port? in ports { port.close(nil) } }
+    func endAll() {
+        isEnding = true
+        for case let port? in ports { port.close(nil) }
+    }
 }

@@ -32,6 +32,8 @@ final class RemoteRequest {
     @exclusivity(unchecked) private var isClockRunning = false
     @exclusivity(unchecked) private var piece: [UInt8] = []
     @exclusivity(unchecked) private var isPieceLast = false
+    /// Content that was sent while the worker had not taken the request.
+    @exclusivity(unchecked) private var kept: [[UInt8]] = []
     /// What answers for content that can't be had; 0 while all is well.
     @exclusivity(unchecked) private var failedStatus: UInt16 = 0
     /// A response that may be stored, gathered until it is whole.
@@ -112,7 +114,7 @@ final class RemoteRequest {
             return false
         }
         piece = next
-        isPieceLast = exchange.isContentAtEnd
+        isPieceLast = exchange.hasNoMoreContent
         return true
     }
 
@@ -124,6 +126,7 @@ final class RemoteRequest {
             let isLast = isPieceLast && trailers.isEmpty
             outcome = piece.withUnsafeBytes { end.send(content: $0, of: id, isLast: isLast) }
             if outcome == .sent {
+                keep(piece)
                 piece = []
                 isContentOpen = !isLast
             }
@@ -140,6 +143,32 @@ final class RemoteRequest {
         if !isContentOpen { isPieceLast = false }
         isContentWanted = false
         return true
+    }
+
+    /// Keeps what was sent until the worker has taken the request; no more than the ring can hold.
+    private func keep(_ piece: [UInt8]) {
+        guard !piece.isEmpty, !end.isTaken(id) else { return }
+        if kept.isEmpty { port.keepsContent(id) }
+        kept.append(piece)
+    }
+
+    /// The worker has taken a request, or it is over.
+    func letGoOfContent(_ id: RequestID) {
+        if self.id == id, !kept.isEmpty { kept = [] }
+    }
+
+    /// Takes the request back where the worker has not taken it: another process may answer it.
+    ///
+    /// - Returns: where it stood in the order in which requests were sent, and the exchange, which is as it was
+    ///   before it was delivered.
+    func takeBack() -> (UInt64, Exchange)? {
+        guard let exchange, !end.isTaken(id) else { return nil }
+        stopClock()
+        end.cancel(id)
+        exchange.takenBack(content: kept.reduce(into: []) { $0 += $1 } + piece)
+        let position = end.position(of: id)
+        forget()
+        return (position, exchange)
     }
 
     private func stopClock() {
@@ -326,6 +355,7 @@ final class RemoteRequest {
         isClockRunning = false
         isPieceLast = false
         if !piece.isEmpty { piece = [] }
+        if !kept.isEmpty { kept = [] }
         gathered = nil
         tunnel?.stop()
         tunnel = nil

@@ -17,6 +17,10 @@ final class ServicePort: QueuePort {
     @exclusivity(unchecked) private var ready: ContiguousArray<RemoteRequest> = []
     @exclusivity(unchecked) private var hasCredit = false
     @exclusivity(unchecked) private var isDraining = false
+    /// Whether a request found no room in the ring, and none has come free since.
+    @exclusivity(unchecked) private var isFull = false
+    /// Requests whose content is kept until the worker has taken them, in the order in which they were sent.
+    @exclusivity(unchecked) private var keeping: ContiguousArray<RequestID> = []
 
     init(
         _ loop: EngineLoop,
@@ -35,7 +39,7 @@ final class ServicePort: QueuePort {
     override var end: QueueEnd { service }
 
     /// How many more requests the worker takes now.
-    var room: Int { isDraining ? 0 : service.credit }
+    var room: Int { isDraining || isFull ? 0 : service.credit }
 
     /// Hands no more requests over.
     func drain() {
@@ -46,14 +50,38 @@ final class ServicePort: QueuePort {
     // MARK: To the worker
 
     /// Hands a request over.
-    func begin(_ exchange: Exchange) {
+    ///
+    /// - Returns: `false` where the ring has no room; then nothing has happened, and the port has none for now.
+    func begin(_ exchange: Exchange, for consumer: QueueConsumer) -> Bool {
         guard exchange.head.version < .http2 else {
             // The record holds a head as HTTP/1 writes it; a client told so comes again (RFC 9113 §7).
+            exchange.stopWaiting()
+            exchange.delivered(to: consumer)
             exchange.driver?.reset(exchange, errorCode: ServicePort.http11Required)
             loop.handlerEnded(exchange)
             exchange.handlerReleased()
-            return
+            return true
         }
+        let request = record(of: exchange)
+        var id = RequestID(rawValue: 0)
+        let outcome = service.send(request, id: &id)
+        guard outcome == .sent || outcome == .tooLong else {
+            isFull = true
+            return false
+        }
+        exchange.stopWaiting()
+        exchange.delivered(to: consumer)
+        guard outcome == .sent else {
+            end(exchange, BadHTTPRequestError(statusCode: 431, "the head is longer than a record may be"))
+            return true
+        }
+        let remote = requests[id.slot] ?? RemoteRequest(port: self, end: service)
+        requests[id.slot] = remote
+        remote.begin(exchange, id, hasContent: request.contentLength != 0)
+        return true
+    }
+
+    private func record(of exchange: Exchange) -> QueuedRequest {
         var request = QueuedRequest()
         request.registration = exchange.target?.registration ?? 0
         request.urlGroup = exchange.target?.group.id ?? 0
@@ -62,32 +90,17 @@ final class ServicePort: QueuePort {
         request.connectionStartedAt = exchange.connectionStartedAt
         request.headStartedAt = exchange.headStartedAt
         request.headEndedAt = exchange.headEndedAt
-        request.queuedAt = exchange.queuedAt
+        request.queuedAt = exchange.queuedAt == 0 ? loop.ring.now.nanoseconds : exchange.queuedAt
         request.prefixPathByteCount = exchange.prefixPathByteCount
         if let addresses = exchange.driver?.addresses {
             request.remoteAddress = QueuedAddress(addresses.peer)
             request.localAddress = QueuedAddress(addresses.local)
         }
         request.head = UnsafeRawBufferPointer(exchange.headBytes)
-        if exchange.head.hasContent, !exchange.isContentAtEnd {
-            request.contentLength = exchange.contentFraming == .fixed ? exchange.contentRemaining : -1
-        }
+        request.contentLength = exchange.lengthToRead
         if exchange.isSecure { request.flags.insert(.isSecure) }
         if loop.isDraining { request.flags.insert(.closes) }
-        var id = RequestID(rawValue: 0)
-        let outcome = service.send(request, id: &id)
-        guard outcome == .sent else {
-            // A head longer than a record may be, or a ring filled by content: rare, and not worth a wait.
-            let status = outcome == .tooLong ? 431 : 503
-            end(
-                exchange,
-                BadHTTPRequestError(statusCode: status, "the request queue did not take the request")
-            )
-            return
-        }
-        let remote = requests[id.slot] ?? RemoteRequest(port: self, end: service)
-        requests[id.slot] = remote
-        remote.begin(exchange, id, hasContent: request.contentLength != 0)
+        return request
     }
 
     private static let http11Required: UInt32 = 0xD
@@ -97,6 +110,21 @@ final class ServicePort: QueuePort {
         exchange.finish(error)
         loop.handlerEnded(exchange)
         exchange.handlerReleased()
+    }
+
+    /// Remembers that a request's content is kept until the worker has taken it.
+    func keepsContent(_ id: RequestID) { keeping.append(id) }
+
+    /// Lets go of the content of requests that are in the worker's hands now.
+    private func letGoOfContent() {
+        service.lookAtWorker()
+        guard let index = keeping.firstIndex(where: { !service.isTaken($0) }) else {
+            for id in keeping { requests[id.slot]?.letGoOfContent(id) }
+            keeping.removeAll(keepingCapacity: true)
+            return
+        }
+        for id in keeping[..<index] { requests[id.slot]?.letGoOfContent(id) }
+        keeping.removeFirst(index)
     }
 
     /// Has a request looked at in the port's next turn.
@@ -110,6 +138,7 @@ final class ServicePort: QueuePort {
 
     override func turn() throws(TransportViolation) {
         hasCredit = false
+        if !keeping.isEmpty { letGoOfContent() }
         if service.hasWork {
             try service.receive { (message) throws(TransportViolation) in try take(message) }
         } else {
@@ -151,6 +180,7 @@ final class ServicePort: QueuePort {
         case .credit: hasCredit = true
         case .room:
             hasCredit = true
+            isFull = false
             for case let remote? in requests where remote.isStalled { markReady(remote) }
         case .hello, .pong, .forgetFile, .cancelledEnded: break
         case .file:
@@ -160,10 +190,19 @@ final class ServicePort: QueuePort {
     }
 
     override func closed() {
-        for case let remote? in requests { remote.portClosed() }
+        service.lookAtWorker()
+        var untaken: [(position: UInt64, exchange: Exchange)] = []
+        for case let remote? in requests {
+            guard !loop.queues.isEnding, let returned = remote.takeBack() else {
+                remote.portClosed()
+                continue
+            }
+            untaken.append(returned)
+        }
         requests.removeAll()
         // An honest worker learns that its requests are cancelled, whether or not it sees the descriptors close.
         service.publish()
+        loop.takeBack(untaken.sorted { $0.position < $1.position }.map(\.exchange))
     }
 }
 

@@ -95,6 +95,8 @@ final class WorkerPort: QueuePort {
         let exchange = loop.takeExchange()
         inProgressCount += 1
         driver.begin(exchange, id, request, target, bytes)
+        // A handler of the loop's own runs after this turn, which publishes; another one may run at once.
+        if queue.scheduling == .concurrent { worker.acknowledge() }
         loop.deliver(exchange, to: queue, consumer: target.consumer)
     }
 

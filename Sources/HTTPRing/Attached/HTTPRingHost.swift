@@ -33,7 +33,15 @@ public enum HTTPRingHost: Sendable, Hashable {
     ///
     /// `socket` is the path of its control socket; `nil` takes the environment's `HTTPRING_SOCKET`, else
     /// `/run/httpring/control.sock`. Certificates, time-outs and limits of connections are the service's.
-    case service(queue: String, mode: HTTPRingQueueMode = .createOrAttach, socket: String? = nil)
+    ///
+    /// Where this process makes the queue, `allow` names who else may open it, besides its own user and root:
+    /// `user:NUMBER`, `group:NUMBER` or `everyone`.
+    case service(
+        queue: String,
+        mode: HTTPRingQueueMode = .createOrAttach,
+        socket: String? = nil,
+        allow: [String] = []
+    )
 
     /// The service's queue that `HTTPRING_SERVICE_QUEUE` names; embedded where it names none.
     static var ofEnvironment: HTTPRingHost {

@@ -10,14 +10,17 @@ import URLPrefixes
 // A server whose engine runs in the service.
 extension HTTPRingServer {
     /// Connects to the service, registers the prefixes and serves the queue.
-    func attach(queue name: String, mode: HTTPRingQueueMode, socket: String?) async throws {
+    func attach(queue name: String, mode: HTTPRingQueueMode, socket: String?, allowed: [String])
+        async throws
+    {
         guard options.endpoints.isEmpty else {
             throw EngineError("The service owns the ports: leave the options' `endpoints` empty.")
         }
         let connection = try ServiceConnection(
             queue: name,
             mode: mode.opening,
-            socket: socket ?? HTTPRingHost.standardSocket
+            socket: socket ?? HTTPRingHost.standardSocket,
+            allowed: allowed
         )
         do {
             for prefix in prefixes { try await register(prefix, connection) }

@@ -33,10 +33,10 @@ final class ServiceConnection: Sendable {
     /// Connects, opens the queue and makes a URL group whose requests go there.
     ///
     /// - Throws: `ControlConnectionError` or `ControlFailure`, in words with the next step.
-    init(queue name: String, mode: QueueOpeningMode, socket path: String) throws {
+    init(queue name: String, mode: QueueOpeningMode, socket path: String, allowed: [String]) throws {
         let client = try ControlClient(path: path)
         descriptor = client.descriptor
-        let opening = ControlRequest.openQueue(name: name, mode: mode, isController: false, access: [])
+        let opening = ControlRequest.openQueue(name: name, mode: mode, isController: false, access: allowed)
         let queue = try Self.object(opening, client)
         let group = try Self.object(.createGroup(session: try Self.object(.createSession, client)), client)
         _ = try client.perform(.bind(group: group, queue: queue))

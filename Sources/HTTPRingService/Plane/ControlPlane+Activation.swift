@@ -17,6 +17,7 @@ extension ControlPlane {
         self.now = now
         let isIdleOfInterest = state.queues.contains { $0.unit != nil && $0.idleSeconds > 0 }
         let traffic = isIdleOfInterest ? trafficOfQueues() : [:]
+        for id in queues.keys.sorted() { tellControllers(id) }
         for definition in state.queues where definition.unit != nil {
             guard let id = queueOfName[definition.name], queues[id]?.isDefined == true else { continue }
             ping(id, definition)
@@ -91,6 +92,21 @@ extension ControlPlane {
         }
         queues[id]?.life.started(now: now)
         demandStart(queue: id)
+    }
+
+    /// Tells the controllers of a queue that nobody serves of the first request that waits, once.
+    ///
+    /// Source: HTTP Server API, HttpWaitForDemandStart.
+    private func tellControllers(_ id: UInt64) {
+        guard let queue = queues[id] else { return }
+        let isWanted =
+            !queue.hasWorker && queue.settings.isActive && engine.waitingCount(ofQueue: id) > 0
+        guard isWanted != queue.hasDemanded else { return }
+        queues[id]?.hasDemanded = isWanted
+        guard isWanted else { return }
+        for (client, role) in queue.openers where role == .controller {
+            listeners.event(client, .demandStart, id)
+        }
     }
 
     private func takeOffline(_ queue: LiveQueue) {

@@ -179,12 +179,9 @@ extension ControlPlane {
         if queueOfName[queue.settings.name] == id { queueOfName[queue.settings.name] = nil }
     }
 
-    /// Tells the controllers of a queue, and what starts its processes, that a request waits for one.
+    /// Tells what starts a queue's processes that a request waits for one.
     public func demandStart(queue id: UInt64) {
         guard let queue = queues[id] else { return }
-        for (client, role) in queue.openers where role == .controller {
-            listeners.event(client, .demandStart, id)
-        }
         guard let definition = state.queues.first(where: { $0.name == queue.settings.name }),
             definition.unit != nil, activator != nil, !queue.hasWorker
         else { return }

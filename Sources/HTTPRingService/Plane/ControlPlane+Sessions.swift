@@ -77,10 +77,15 @@ extension ControlPlane {
     }
 
     func bind(_ id: UInt64, _ queue: UInt64, _ client: LiveClient) throws(ControlFailure) -> String? {
-        _ = try ownGroup(id, client)
+        let old = try ownGroup(id, client)
         if queue != 0 { _ = try openedQueue(queue, client) }
         groups[id]?.queue = queue == 0 ? nil : queue
         refresh(id)
+        guard old.queue != groups[id]?.queue else { return nil }
+        // What it shared with others of the old queue is theirs.
+        for prefix in old.prefixes where groupOfPrefix[prefix] != id || sharers[prefix] != nil {
+            drop(prefix, id)
+        }
         return nil
     }
 
@@ -89,19 +94,43 @@ extension ControlPlane {
     func register(_ url: String, _ id: UInt64, _ client: LiveClient) throws(ControlFailure) -> String {
         let prefix = try Self.prefix(url)
         let group = try ownGroup(id, client)
-        // A defined queue's prefixes are registered already: whoever serves the queue has them.
-        if let holder = groupOfPrefix[prefix], let queue = group.queue, queues[queue]?.group == holder {
-            return prefix.description
-        }
+        if try isServed(prefix, by: group, client) { return prefix.description }
+        try checkRegistrations(client)
+        let bound = try register(prefix, id, by: client.principal)
+        audit(client, "register", bound.description)
+        return bound.description
+    }
+
+    private func checkRegistrations(_ client: LiveClient) throws(ControlFailure) {
         let count = groups.values.reduce(0) { sum, group in
             sum + (user(of: group) == client.identity.userID ? group.prefixes.count : 0)
         }
         guard count < limits.registrationsPerUser else {
             throw Self.limit("registrations", count, "registrations-per-user", client)
         }
-        let bound = try register(prefix, id, by: client.principal)
-        audit(client, "register", bound.description)
-        return bound.description
+    }
+
+    /// Whether the queue of a client's group has the prefix already.
+    ///
+    /// A defined queue's prefixes are registered while the service runs. One that another process of the same queue
+    /// has registered is this one's, too, and lives until the last of them leaves; a process whose user has no right
+    /// to it serves it for as long as one that has is there.
+    private func isServed(_ prefix: URLPrefix, by group: LiveGroup, _ client: LiveClient)
+        throws(ControlFailure) -> Bool
+    {
+        guard let holder = groupOfPrefix[prefix], let queue = group.queue else { return false }
+        if queues[queue]?.group == holder { return true }
+        guard let first = groups[holder], first.queue == queue, first.client != client.id else {
+            return false
+        }
+        guard !group.prefixes.contains(prefix), table.mayRegister(prefix, by: client.principal) else {
+            return true
+        }
+        try checkRegistrations(client)
+        sharers[prefix, default: []].append(group.id)
+        groups[group.id]?.prefixes.append(prefix)
+        audit(client, "register", prefix.description)
+        return true
     }
 
     /// Registers by the rules of the table, then has the engine listen.
@@ -130,10 +159,11 @@ extension ControlPlane {
     func unregister(_ url: String, _ id: UInt64, _ client: LiveClient) throws(ControlFailure) -> String? {
         let prefix = try Self.prefix(url)
         let group = try ownGroup(id, client)
-        if let holder = groupOfPrefix[prefix], let queue = group.queue, queues[queue]?.group == holder {
-            return nil
-        }
-        guard groupOfPrefix[prefix] == id else {
+        guard group.prefixes.contains(prefix) else {
+            // Of those the queue has without this client, it takes nothing back.
+            if let holder = groupOfPrefix[prefix], let queue = group.queue, groups[holder]?.queue == queue {
+                return nil
+            }
             throw ControlFailure(.notFound, "URL group \(id) has not registered '\(prefix)'.")
         }
         drop(prefix, id)
@@ -141,13 +171,24 @@ extension ControlPlane {
         return nil
     }
 
-    /// Takes a registration of a group back.
+    /// Takes a registration of a group back; another process of its queue that has made it too keeps it.
     func drop(_ prefix: URLPrefix, _ group: UInt64) {
-        guard groupOfPrefix[prefix] == group else { return }
-        groupOfPrefix[prefix] = nil
         groups[group]?.prefixes.removeAll { $0 == prefix }
+        guard groupOfPrefix[prefix] == group else { return forgetShare(prefix, group) }
+        if let next = sharers[prefix]?.first {
+            forgetShare(prefix, next)
+            groupOfPrefix[prefix] = next
+            engine.assign(prefix, group: next)
+            return
+        }
+        groupOfPrefix[prefix] = nil
         _ = table.unregister(prefix)
         engine.unregister(prefix)
+    }
+
+    private func forgetShare(_ prefix: URLPrefix, _ group: UInt64) {
+        sharers[prefix]?.removeAll { $0 == group }
+        if sharers[prefix]?.isEmpty == true { sharers[prefix] = nil }
     }
 
     // MARK: Properties

@@ -81,6 +81,8 @@ public final class ControlPlane {
     var table = PrefixTable()
     /// The group of each registered prefix.
     var groupOfPrefix: [URLPrefix: UInt64] = [:]
+    /// Groups of other processes of the same queue that have registered a prefix too, in that order.
+    var sharers: [URLPrefix: [UInt64]] = [:]
     var clients: [ClientID: LiveClient] = [:]
     var sessions: [UInt64: LiveSession] = [:]
     var groups: [UInt64: LiveGroup] = [:]

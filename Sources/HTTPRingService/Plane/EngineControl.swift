@@ -20,7 +20,7 @@ public enum SettingEffect: Sendable, Hashable {
 public protocol EngineControl: AnyObject {
     /// Makes a request queue.
     func openQueue(_ id: UInt64, _ settings: QueueSettings)
-    /// Changes a request queue; requests that wait in one that is switched off get 503.
+    /// Changes a request queue; what waits in it stays there.
     func updateQueue(_ id: UInt64, _ settings: QueueSettings)
     /// Closes a request queue; what waits in it gets 503.
     func closeQueue(_ id: UInt64)
@@ -32,6 +32,8 @@ public protocol EngineControl: AnyObject {
     ///
     /// - Returns: the prefix with the port it got.
     func register(_ prefix: URLPrefix, group: UInt64) throws(ControlFailure) -> URLPrefix
+    /// Routes a registered prefix to another group from now on, without a gap.
+    func assign(_ prefix: URLPrefix, group: UInt64)
     /// Takes a registration back.
     func unregister(_ prefix: URLPrefix)
     /// Reservations came or went.

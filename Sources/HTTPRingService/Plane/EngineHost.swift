@@ -52,27 +52,17 @@ public final class EngineHost: EngineControl {
 
     /// Makes a request queue.
     public func openQueue(_ id: UInt64, _ settings: QueueSettings) {
-        queues[id] = Self.queue(settings)
-    }
-
-    private static func queue(_ settings: QueueSettings) -> RequestQueue {
-        let queue = RequestQueue(
-            name: settings.name,
-            lengthMax: settings.lengthMax,
-            verbosity: settings.verbosity
-        )
-        if !settings.isActive { queue.shutDown() }
-        return queue
-    }
-
-    /// Changes a request queue: another takes its place, with its prefixes and the requests that wait.
-    ///
-    /// Those that wait in a queue that is switched off get 503.
-    public func updateQueue(_ id: UInt64, _ settings: QueueSettings) {
-        let queue = Self.queue(settings)
-        if let old = queues[id] { queue.takeConsumer(of: old) }
+        let queue = RequestQueue(name: settings.name)
         queues[id] = queue
-        renew { $0.queue == id }
+        updateQueue(id, settings)
+    }
+
+    /// Changes a request queue; what waits in it stays there.
+    public func updateQueue(_ id: UInt64, _ settings: QueueSettings) {
+        guard let queue = queues[id] else { return }
+        queue.lengthMax = settings.lengthMax
+        queue.verbosity = settings.verbosity
+        queue.isActive = settings.isActive
     }
 
     /// Closes a request queue.
@@ -98,10 +88,10 @@ public final class EngineHost: EngineControl {
         )
     }
 
-    /// Makes groups anew, after what they are made of has changed.
-    private func renew(where isConcerned: (GroupSettings) -> Bool) {
+    /// Makes all groups anew, after what they are made of has changed.
+    private func renewGroups() {
         var changes: [(old: URLGroup, new: URLGroup)] = []
-        for (id, group) in groups where isConcerned(group.settings) {
+        for (id, group) in groups {
             let new = live(group.settings)
             changes.append((group.live, new))
             groups[id]?.live = new
@@ -167,6 +157,17 @@ public final class EngineHost: EngineControl {
         }
     }
 
+    /// Routes a registered prefix to another group from now on.
+    public func assign(_ prefix: URLPrefix, group id: UInt64) {
+        guard let live = groups[id]?.live else {
+            preconditionFailure("The plane assigns to groups that it has made.")
+        }
+        for id in groups.keys { groups[id]?.prefixes.removeAll { $0 == prefix } }
+        groups[id]?.prefixes.append(prefix)
+        let engine = engine
+        waiter.wait { await engine.assign(prefix, to: live) }
+    }
+
     /// Takes a registration back.
     public func unregister(_ prefix: URLPrefix) {
         for id in groups.keys { groups[id]?.prefixes.removeAll { $0 == prefix } }
@@ -191,7 +192,7 @@ public final class EngineHost: EngineControl {
         timeouts.apply(set)
         let (engine, timeouts) = (engine, timeouts)
         waiter.wait { await engine.setTimeouts(timeouts) }
-        renew { _ in true }
+        renewGroups()
         return .immediate
     }
 

@@ -102,6 +102,8 @@ struct LiveQueue {
     /// Those who drain once somebody else is attached.
     var leaving: Set<ClientID> = []
     var isDefined: Bool
+    /// Whether its controllers have been told that a request waits for a process.
+    var hasDemanded = false
     /// How its processes fare, where it is defined.
     var life = WorkerLife()
     /// The service's own group with the defined queue's prefixes.

@@ -2,6 +2,7 @@
 import HTTPFeatures
 import HTTPWire
 import Synchronization
+import TestKit
 import Testing
 
 @testable import HTTPEngine

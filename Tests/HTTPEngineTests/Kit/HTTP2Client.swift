@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CNGHTTP2
+import TestKit
 
 /// An HTTP/2 client over a socket, on nghttp2's own client side.
 final class HTTP2Client {

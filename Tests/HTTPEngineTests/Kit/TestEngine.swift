@@ -3,6 +3,7 @@ import Glibc
 import HTTPFeatures
 import HTTPWire
 import IORing
+import TestKit
 import Testing
 import URLPrefixes
 
@@ -127,7 +128,7 @@ final class TestEngine: Sendable {
         _ body: @Sendable (TestEngine) async throws -> Void
     ) async throws {
         let server = try await TestEngine(settings, handler)
-        let thread = ClientThread()
+        let thread = TestThread()
         defer { thread.end() }
         do {
             try await withTaskExecutorPreference(thread) { @concurrent in try await body(server) }

@@ -215,6 +215,7 @@ struct LogFileTests {
     func stuckPipe() throws {
         var ends: [Int32] = [-1, -1]
         try #require(pipe(&ends) == 0)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { ends.forEach { close($0) } }
         let descriptor = LogDescriptor(ends[1], name: "pipe", patienceMilliseconds: 0)
         let line = [UInt8](repeating: UInt8(ascii: "x"), count: 100_000) + [UInt8(ascii: "\n")]
@@ -236,6 +237,7 @@ struct LogFileTests {
     func brokenPipe() throws {
         var ends: [Int32] = [-1, -1]
         try #require(pipe(&ends) == 0)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         close(ends[0])
         defer { close(ends[1]) }
         let lines = LineCollector()

@@ -85,7 +85,7 @@ final class QueuePair: Sendable {
 }
 
 /// Descriptors on their way from a loop's thread.
-private final class DescriptorBox: Sendable {
+final class DescriptorBox: Sendable {
     private let descriptors = Mutex<[(Int32, Int32, Int32)]>([])
 
     func append(_ new: consuming QueueDescriptors) {

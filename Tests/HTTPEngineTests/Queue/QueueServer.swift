@@ -2,6 +2,7 @@
 
 import HTTPFeatures
 import QueueTransport
+import TestKit
 import Testing
 import URLPrefixes
 
@@ -51,6 +52,31 @@ final class QueueServer: Sendable {
         return pair
     }
 
+    /// A worker that is offered so many requests and takes none unless the test has it do so.
+    func addIdleWorker(
+        credit: Int = 64,
+        geometry: QueueGeometry = QueueGeometry()
+    ) async throws -> (end: WorkerEnd, attachment: QueueAttachment) {
+        let box = DescriptorBox()
+        let attachment = try await engine.openQueues(
+            for: consumer,
+            geometry: geometry,
+            deliver: { box.append($0) },
+            onEnd: { [events] in if let violation = $0 { events.add("\(violation.code)") } }
+        )
+        guard let descriptors = box.take() else { throw HandlerFailure() }
+        let end = try WorkerEnd(descriptors)
+        try end.receive { _ in }
+        end.offer(credit)
+        end.publish()
+        return (end, attachment)
+    }
+
+    /// Waits until so many requests have been handed to workers, and none waits.
+    func hasHandedOver(_ count: Int) -> Bool {
+        eventually { engine.statistics.requestsInProgress == count && queue.waitingCount == 0 }
+    }
+
     func client() throws -> Client { try Client(port: port) }
 
     func get(_ target: String, _ fields: String...) -> String {
@@ -62,7 +88,7 @@ final class QueueServer: Sendable {
         var options = EngineOptions()
         options.loopCount = 1
         let server = try await QueueServer(options)
-        let thread = ClientThread()
+        let thread = TestThread()
         defer { thread.end() }
         do {
             try await withTaskExecutorPreference(thread) { @concurrent in try await body(server) }

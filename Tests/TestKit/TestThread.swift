@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
-import Synchronization
 
-/// A thread that runs a test's client side, so that blocking calls hold up neither Swift's pool nor a loop.
+import Glibc
+
+/// A thread for what blocks in a test, so that it holds up neither Swift's pool nor a loop.
 ///
 /// The test's task prefers it as its executor: task-local values stay, so that failures find their test.
-final class ClientThread: TaskExecutor, @unchecked Sendable {
+public final class TestThread: TaskExecutor, @unchecked Sendable {
     // The rule for `@unchecked`: what the condition guards is touched with the mutex held.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var jobs: [UnownedJob] = []
     private var isEnding = false
 
-    init() {
+    /// Starts the thread.
+    public init() {
         mutex = .allocate(capacity: 1)
         mutex.initialize(to: pthread_mutex_t())
         pthread_mutex_init(mutex, nil)
@@ -25,12 +26,12 @@ final class ClientThread: TaskExecutor, @unchecked Sendable {
             &thread,
             nil,
             { raw in
-                if let raw { Unmanaged<ClientThread>.fromOpaque(raw).takeRetainedValue().run() }
+                if let raw { Unmanaged<TestThread>.fromOpaque(raw).takeRetainedValue().run() }
                 return nil
             },
             box.toOpaque()
         )
-        precondition(result == 0, "a test's client needs a thread")
+        precondition(result == 0, "a test needs a thread")
         pthread_detach(thread)
     }
 
@@ -41,7 +42,8 @@ final class ClientThread: TaskExecutor, @unchecked Sendable {
         mutex.deallocate()
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    /// Has the thread run a job soon.
+    public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         pthread_mutex_lock(mutex)
         jobs.append(job)
@@ -50,7 +52,7 @@ final class ClientThread: TaskExecutor, @unchecked Sendable {
     }
 
     /// Lets the thread end once it has nothing left to do.
-    func end() {
+    public func end() {
         pthread_mutex_lock(mutex)
         isEnding = true
         pthread_cond_signal(condition)
