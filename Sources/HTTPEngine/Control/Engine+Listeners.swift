@@ -16,6 +16,7 @@ extension Engine {
         // Every loop accepts from the one socket.
         let listeners = Array(repeating: listener, count: max(1, control.withLock { $0.loops.count }))
         add(listeners, address: listener.address, scheme: scheme, routedPort: port, useCount: .max / 2)
+        acceptWaiting()
     }
 
     /// Opens a Unix socket and listens there.
@@ -45,6 +46,30 @@ extension Engine {
             useCount: .max / 2,
             expectsProxyHeader: expectsProxyHeader
         )
+        acceptWaiting()
+    }
+
+    /// Accepts nothing at sockets that are opened from now on, until `acceptFromNowOn()`: for whoever has several
+    /// prefixes to register before the first client comes.
+    public func holdAccepting() { control.withLock { $0.isAcceptingHeld = true } }
+
+    /// Ends what `holdAccepting()` began.
+    public func acceptFromNowOn() {
+        control.withLock { $0.isAcceptingHeld = false }
+        acceptWaiting()
+    }
+
+    /// Has the loops accept at the sockets that wait for it.
+    func acceptWaiting() {
+        let waiting = control.withLock { control -> [WaitingListener] in
+            guard !control.isAcceptingHeld else { return [] }
+            defer { control.waitingListeners = [] }
+            return control.waitingListeners
+        }
+        for entry in waiting {
+            let (endpoint, listener, handle) = (entry.endpoint, entry.listener, entry.loop)
+            handle.ring.post { handle.loop.listen(endpoint, listener: listener) }
+        }
     }
 
     /// Opens all addresses that a prefix needs, or none.
@@ -132,7 +157,7 @@ extension Engine {
         isForPrefixes: Bool = false,
         expectsProxyHeader: Bool? = nil
     ) {
-        let (endpoint, loops) = control.withLock { control in
+        control.withLock { control in
             let endpoint = ListenerEndpoint(
                 id: control.nextEndpointID,
                 scheme: scheme,
@@ -153,11 +178,11 @@ extension Engine {
                     useCount: useCount
                 )
             )
-            return (endpoint, control.loops)
-        }
-        for (index, handle) in loops.enumerated() where index < listeners.count {
-            let listener = listeners[index]
-            handle.ring.post { handle.loop.listen(endpoint, listener: listener) }
+            for (handle, listener) in zip(control.loops, listeners) {
+                control.waitingListeners.append(
+                    WaitingListener(endpoint: endpoint, listener: listener, loop: handle)
+                )
+            }
         }
     }
 
@@ -184,7 +209,9 @@ extension Engine {
             control.endpoints[index].useCount -= 1
             guard control.endpoints[index].useCount == 0 else { return nil }
             control.listenerRevision &+= 1
-            return (control.endpoints.remove(at: index).endpoint.id, control.loops)
+            let id = control.endpoints.remove(at: index).endpoint.id
+            control.waitingListeners.removeAll { $0.endpoint.id == id }
+            return (id, control.loops)
         }
     }
 
@@ -211,6 +238,7 @@ extension Engine {
             throw error
         }
         control.withLock { $0.listenAddresses = addresses }
+        acceptWaiting()
         for prefix in moved { await closeEndpoints(for: prefix, at: old) }
     }
 

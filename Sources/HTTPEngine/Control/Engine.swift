@@ -33,6 +33,9 @@ public final class Engine: Sendable {
         var nextEndpointID: UInt32 = 1
         /// Where wildcards and names listen; empty for everywhere.
         var listenAddresses: [IPAddressLiteral] = []
+        /// Sockets that nobody accepts from yet.
+        var waitingListeners: [WaitingListener] = []
+        var isAcceptingHeld = false
         /// Changes with every socket that comes or goes.
         var listenerRevision: UInt64 = 0
         /// Sockets of an engine before this one, for the prefixes that will listen there.
@@ -57,6 +60,13 @@ public final class Engine: Sendable {
         var listeners: [Listener]
         /// Prefixes that need it; an address of the options' own has none and stays.
         var useCount: Int
+    }
+
+    /// A socket that a loop will accept from once the routes of its prefix are there.
+    struct WaitingListener: Sendable {
+        let endpoint: ListenerEndpoint
+        let listener: Listener
+        let loop: LoopHandle
     }
 
     private let drained = DrainSignal()
@@ -161,6 +171,7 @@ public final class Engine: Sendable {
             // The loops close theirs now; nobody else holds them any longer.
             for index in control.endpoints.indices { control.endpoints[index].listeners = [] }
             control.kept = []
+            control.waitingListeners = []
             return control.loops
         }
         guard !loops.isEmpty else { return }
@@ -231,6 +242,8 @@ public final class Engine: Sendable {
             throw error
         }
         await publishRoutes()
+        // Not before: whoever waits at a socket that was kept would meet the routes without the prefix.
+        acceptWaiting()
         // What was stored under the old routes may belong to another group now.
         cache.flushAll()
         return bound

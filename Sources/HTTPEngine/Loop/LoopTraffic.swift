@@ -92,6 +92,7 @@ extension Engine {
     /// Cost: a visit to each loop, which copies 40 bytes for each registration.
     ///
     /// - Parameter resetsLongest: whether the longest times begin anew.
+    /// - Returns: one value for each registered prefix, in no order.
     public func prefixTraffic(resetsLongest: Bool = false) async -> [PrefixTraffic] {
         let loops = await onEachLoop { $0.traffic.take(resets: resetsLongest) }
         let targets = control.withLock { $0.targets }

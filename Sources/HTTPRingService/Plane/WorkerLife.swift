@@ -94,6 +94,7 @@ struct WorkerLife {
     ///   - isBusy: whether there are some now.
     ///   - now: the time.
     ///   - limit: milliseconds.
+    /// - Returns: whether that is so.
     mutating func isIdle(requests: UInt64, isBusy: Bool, now: UInt64, limit: UInt64) -> Bool {
         if isBusy || requests != requestCount { activeAt = now }
         requestCount = requests

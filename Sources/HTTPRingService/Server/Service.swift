@@ -71,6 +71,8 @@ public final class Service {
         }
         engine = try Engine(options: options) { event in log(Self.words(event)) }
         try engine.start()
+        // Clients that wait at sockets from before meet all prefixes of defined queues, or none.
+        engine.holdAccepting()
         var control: Listener?
         for listener in parts.listeners where !ListenerStore.isKept(listener) {
             if listener.name == "control" {
@@ -120,6 +122,7 @@ public final class Service {
     /// Serves until `mailbox.stop()`, then lets requests in progress end.
     public func run() {
         for failure in plane.start() { log("warning: \(failure.words)") }
+        engine.acceptFromNowOn()
         var lastTick: UInt64 = 0
         server.onTurn = { [notifier, plane, listenerStore, care] in
             notifier.alive()
