@@ -106,7 +106,7 @@ let package = Package(
         .target(
             name: "HTTPMiddleware",
             dependencies: [
-                "CCompression", "HTTPEngine", "HTTPFeatures", "HTTPWire", "URLPrefixes",
+                "CCompression", "HTTPEngine", "HTTPFeatures", "HTTPWire", "ResponseCache", "URLPrefixes",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -217,14 +217,16 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTPRingTests",
-            dependencies: ["HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes"],
+            dependencies: [
+                "HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes", "TestKit",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "HTTPMiddlewareTests",
             dependencies: [
                 "CCompression", "HTTPMiddleware", "HTTPEngine", "HTTPFeatures", "HTTPTestServer", "HTTPWire",
-                "URLPrefixes",
+                "ResponseCache", "URLPrefixes",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("Corpus")],

@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from .process import RunFailure, ServerProcess, busy_nanoseconds, cpu_nanoseconds, pinned, read_response
 from .scenarios import Scenario
@@ -26,6 +26,7 @@ class Sample:
     server_busy: float  # share of the window in which the server ran
     disturbance: float  # share of the window that other programs took of the server's CPU or of the load's
     errors: dict[str, int]
+    parts: dict[str, float] = field(default_factory=dict)  # µs per request by what the processes do
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -61,7 +62,7 @@ class Load:
         command = ["wrk", "-t1", f"-c{connections}", f"-d{bound}s", "--timeout", "10s", "-s", str(SCRIPT)]
         if scenario.closes:
             command += ["-H", "Connection: close"]
-        command += [f"http://127.0.0.1:{server.port}{scenario.path}", "--", str(scenario.depth)]
+        command += [f"http://127.0.0.1:{server.port}{scenario.path}", "--", str(scenario.depth), str(scenario.mix)]
         self.process = subprocess.Popen(
             pinned(cpu, command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -105,9 +106,11 @@ class Reading:
         self.time = time.monotonic_ns()
         self.server = cpu_nanoseconds(load.server.pids)
         self.bytes = load.bytes_read()
-        self.load = cpu_nanoseconds([load.process.pid])
-        self.server_cpu = busy_nanoseconds(load.server.cpu)
-        self.load_cpu = busy_nanoseconds(load.cpu)
+        self.parts = {name: cpu_nanoseconds(pids) for name, pids in load.server.parts().items()}
+        self.others = [
+            busy_nanoseconds(cpu) - cpu_nanoseconds(load.server.pids_on(cpu) + mine)
+            for cpu, mine in ((load.server.cpu, []), (load.cpu, [load.process.pid]))
+        ]
 
 
 def measure(
@@ -144,11 +147,7 @@ def measure(
         requests_per_second=requests / nanoseconds * 1e9,
         p99_microseconds=totals["p99"] if scenario.depth == 1 else None,
         server_busy=used / nanoseconds,
-        disturbance=max(
-            after.server_cpu - before.server_cpu - used,
-            after.load_cpu - before.load_cpu - (after.load - before.load),
-            0,
-        )
-        / nanoseconds,
+        disturbance=max(0, *(late - early for late, early in zip(after.others, before.others))) / nanoseconds,
         errors={name: totals[name] for name in ("connect", "read", "write", "timeout") if totals[name]},
+        parts={name: (after.parts[name] - before.parts[name]) / 1000 / requests for name in after.parts},
     )

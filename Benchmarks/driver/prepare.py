@@ -58,13 +58,14 @@ def build_floor() -> pathlib.Path:
     return BENCHMARKS / "floor" / "floor"
 
 
-def build_testapp(scratch_path: str | None) -> pathlib.Path:
-    command = ["swift", "build", "-c", "release", "--product", "testapp"]
+def build(product: str, scratch_path: str | None) -> pathlib.Path:
+    """The release build of one of our programs."""
+    command = ["swift", "build", "-c", "release", "--product", product]
     if scratch_path:
         command += ["--scratch-path", scratch_path]
     call(command, REPOSITORY)
     folder = call([*command, "--show-bin-path"], REPOSITORY).strip().splitlines()[-1]
-    return pathlib.Path(folder) / "testapp"
+    return pathlib.Path(folder) / product
 
 
 def write_files(root: pathlib.Path) -> None:

@@ -54,6 +54,20 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def end(processes: list[subprocess.Popen]) -> None:
+    """Asks processes to end, waits for them together, and kills those that do not."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    for process in processes:
+        try:
+            process.wait(timeout=max(0.01, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=10)
+
+
 class ServerProcess:
     """A running server: the process started and those it started, such as nginx's worker."""
 
@@ -87,6 +101,14 @@ class ServerProcess:
         """To be called after an answer: a listener accepts before the worker behind it exists."""
         self.pids = [self.process.pid, *children(self.process.pid)]
 
+    def pids_on(self, cpu: int) -> list[int]:
+        """Those of its processes that one CPU runs."""
+        return self.pids if cpu == self.cpu else []
+
+    def parts(self) -> dict[str, list[int]]:
+        """Its processes by what they do, where their shares are of interest."""
+        return {}
+
     def failure(self, what: str) -> RunFailure:
         output = self.log.read_text(errors="replace")[-4000:].strip()
         return RunFailure(f"{self.name}: {what}" + (f"; it printed:\n{output}" if output else ""))
@@ -102,13 +124,7 @@ class ServerProcess:
         return {"rss": totals["Rss"], "pss": totals["Pss"]}
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(timeout=10)
+        end([self.process])
 
     def __enter__(self) -> "ServerProcess":
         return self

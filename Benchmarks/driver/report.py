@@ -7,9 +7,11 @@ import platform
 import statistics
 import subprocess
 import time
+from dataclasses import dataclass
 
 from .load import Sample
 from .prepare import BENCHMARKS, REPOSITORY
+from .scenarios import SCALE_SCENARIO
 
 BUDGETS = json.loads((BENCHMARKS / "budgets.json").read_text())
 
@@ -17,11 +19,21 @@ BUDGETS = json.loads((BENCHMARKS / "budgets.json").read_text())
 DISTURBANCE_MAX = 0.10
 
 
+@dataclass
+class Group:
+    """Scenarios that the same servers go through, shown in one table."""
+
+    scenarios: list[str]
+    servers: list[str]
+    ratios: list[tuple[str, str]]  # the pairs of servers whose ratio is shown
+    is_by_server: bool = False  # one line for each server, where there are many
+
+
 class Record:
     """Samples by scenario, connections and server, in the order of the rounds."""
 
-    def __init__(self, servers: list[str], command: str):
-        self.servers = servers
+    def __init__(self, groups: list[Group], command: str):
+        self.groups = groups
         self.command = command
         self.started = time.strftime("%Y-%m-%d %H:%M:%S %z")
         self.cells: dict[tuple[str, int], dict[str, list[Sample]]] = {}
@@ -31,7 +43,8 @@ class Record:
         self.disturbed = 0
 
     def add(self, scenario: str, connections: int, server: str, sample: Sample) -> None:
-        cell = self.cells.setdefault((scenario, connections), {name: [] for name in self.servers})
+        names = self.group(scenario).servers
+        cell = self.cells.setdefault((scenario, connections), {name: [] for name in names})
         cell[server].append(sample)
         self.runs += 1
         self.disturbed += sample.disturbance > DISTURBANCE_MAX
@@ -45,11 +58,8 @@ class Record:
         ratios = [a.cpu_microseconds / b.cpu_microseconds for a, b in pairs]
         return statistics.median(ratios) if ratios else None
 
-    def ratios(self) -> list[tuple[str, str]]:
-        """The pairs of servers whose ratio is shown."""
-        if "ours" not in self.servers:
-            return [(name, "floor") for name in self.servers if name != "floor" and "floor" in self.servers]
-        return [("ours", name) for name in ("floor", "nginx", "previous") if name in self.servers]
+    def group(self, scenario: str) -> Group:
+        return next(group for group in self.groups if scenario in group.scenarios)
 
     def over_budget(self) -> list[str]:
         over = []
@@ -62,6 +72,7 @@ class Record:
                     continue
                 if ratio > limit:
                     over.append(f"{scenario} × {connections}: {ratio:.2f} × {other}, budget {limit:.2f}")
+            over += self.service_over_budget(scenario, connections, cell)
             growth = self.growth(scenario, connections)
             if growth is not None and growth > BUDGETS["growth"]:
                 over.append(f"{scenario} × {connections}: {growth:.2f} × its ratio to the floor at 64")
@@ -73,6 +84,29 @@ class Record:
             over.append(f"idle TLS connection: {each:.2f} KiB, budget {BUDGETS['idle_tls_kib']}")
         return over
 
+    def service_over_budget(self, scenario: str, connections: int, cell: dict[str, list[Sample]]) -> list[str]:
+        """What is over where the service is one of the servers."""
+        if connections not in BUDGETS["connections"]:
+            return []
+        limits = [
+            (name, other, BUDGETS[key][scenario])
+            for key, other, names in (
+                ("service_floor_ratio", "floor", ("service", "service-apart")),
+                ("service_embedded_ratio", "ours", ("service",)),  # its worker has nothing to do, wherever it is
+            )
+            for name in names
+            if scenario in BUDGETS[key]
+        ]
+        if scenario == SCALE_SCENARIO.name:
+            limits = [(name, other, BUDGETS["service_growth"]) for name, other in self.group(scenario).ratios]
+            limits = [limit for limit in limits if limit[0] not in BUDGETS["service_growth_free"]]
+        found = [(name, other, self.ratio(cell, name, other), limit) for name, other, limit in limits]
+        return [
+            f"{scenario} × {connections}: {name} is {ratio:.2f} × {other}, budget {limit:.2f}"
+            for name, other, ratio, limit in found
+            if ratio is not None and ratio > limit
+        ]
+
     def growth(self, scenario: str, connections: int) -> float | None:
         """How our ratio to the floor at this many connections compares with that at 64."""
         few = self.ratio(self.cells.get((scenario, 64), {}), "ours", "floor")
@@ -83,22 +117,12 @@ class Record:
 
     def markdown(self) -> str:
         parts = [f"`{self.command}`, {self.started}, {machine()}"]
-        if self.cells:
-            parts += [
-                "CPU time of the server per request in µs: median (least–most) of the rounds",
-                self._table(
-                    [*self.servers, *(f"{a}/{b}" for a, b in self.ratios())],
-                    lambda cell: [
-                        *(spread([s.cpu_microseconds for s in cell[name]], 2) for name in self.servers),
-                        *(show(self.ratio(cell, a, b)) for a, b in self.ratios()),
-                    ],
-                ),
-                "Requests/s, p99 latency, and the share of the window in which the server ran: medians",
-                self._table(
-                    self.servers,
-                    lambda cell: [speed(cell[name]) for name in self.servers],
-                ),
-            ]
+        for group in self.groups:
+            cells = {key: cell for key, cell in self.cells.items() if key[0] in group.scenarios}
+            if cells and group.is_by_server:
+                parts += self._by_server(group, cells)
+            elif cells:
+                parts += self._by_scenario(group, cells)
         if self.idle:
             rows = [
                 [
@@ -122,12 +146,42 @@ class Record:
             parts.append("\n".join(f"- {note}" for note in dict.fromkeys(self.notes)))
         return "\n\n".join(parts)
 
-    def _table(self, columns: list[str], values) -> str:
-        rows = [
-            [scenario, f"{connections:,}", *values(cell)]
-            for (scenario, connections), cell in self.cells.items()
+    def _by_scenario(self, group: Group, cells: dict) -> list[str]:
+        def lines(columns: list[str], values) -> str:
+            rows = [
+                [scenario, f"{connections:,}", *values(cell)] for (scenario, connections), cell in cells.items()
+            ]
+            return table(["scenario", "connections", *columns], rows)
+
+        return [
+            "CPU time of the server per request in µs: median (least–most) of the rounds",
+            lines(
+                [*group.servers, *(f"{a}/{b}" for a, b in group.ratios)],
+                lambda cell: [
+                    *(spread([s.cpu_microseconds for s in cell[name]], 2) for name in group.servers),
+                    *(show(self.ratio(cell, a, b)) for a, b in group.ratios),
+                ],
+            ),
+            "Requests/s, p99 latency, and the share of the window in which the server ran: medians",
+            lines(group.servers, lambda cell: [speed(cell[name]) for name in group.servers]),
         ]
-        return table(["scenario", "connections", *columns], rows)
+
+    def _by_server(self, group: Group, cells: dict) -> list[str]:
+        base = group.ratios[0][1] if group.ratios else group.servers[0]
+        rows = [
+            [
+                name,
+                f"{connections:,}",
+                spread([s.cpu_microseconds for s in cell[name]], 2),
+                show(self.ratio(cell, name, base)),
+                speed(cell[name]),
+            ]
+            for (_, connections), cell in cells.items()
+            for name in group.servers
+        ]
+        header = ["the service holds", "connections", "µs", f"/ {base}", "requests/s, p99, share"]
+        return ["CPU time of the service and its processes per request: median (least–most) of the rounds",
+                table(header, rows)]  # fmt: skip
 
     # ---- JSON ----
 
@@ -143,7 +197,7 @@ class Record:
                 {
                     "scenario": scenario,
                     "connections": connections,
-                    "ratios": {f"{a}/{b}": self.ratio(cell, a, b) for a, b in self.ratios()},
+                    "ratios": {f"{a}/{b}": self.ratio(cell, a, b) for a, b in self.group(scenario).ratios},
                     "samples": {name: [s.as_dict() for s in samples] for name, samples in cell.items()},
                 }
                 for (scenario, connections), cell in self.cells.items()
@@ -175,7 +229,10 @@ def speed(samples: list[Sample]) -> str:
     busy = statistics.median(s.server_busy for s in samples)
     waits = [s.p99_microseconds / 1000 for s in samples if s.p99_microseconds is not None]
     p99 = f"{statistics.median(waits):.2f} ms" if waits else "–"
-    return f"{rate:,.0f}, {p99}, {busy:.0%}"
+    shares = [
+        f"{name} {statistics.median(s.parts[name] for s in samples):.2f} µs" for name in samples[0].parts
+    ]
+    return ", ".join([f"{rate:,.0f}", p99, f"{busy:.0%}", *shares])
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

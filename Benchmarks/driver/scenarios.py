@@ -17,6 +17,7 @@ class Scenario:
     streams: int = 0  # HTTP/2 requests at a time on each connection
     connections: int = 0  # where the scenario has its own number
     options: tuple[str, ...] = ()  # of the program that makes the load
+    mix: int = 0  # prefixes /m0/, /m1/ … that the requests go to in turn
 
     def request(self, port: int) -> bytes:
         """The bytes that the load generator sends for one request."""
@@ -32,6 +33,16 @@ SCENARIOS = [
     Scenario("file-1k", "/files/1k.bin", 1024, file="1k.bin"),
     Scenario("file-100k", "/files/100k.bin", 102400, file="100k.bin"),
 ]
+
+# Through the service: embedded, service with its worker beside it, service with its worker on another CPU.
+SERVICE_SCENARIOS = [
+    Scenario("service-plaintext", "/plaintext", 13, connections=64),
+    Scenario("service-pipelined", "/plaintext", 13, depth=16, connections=64),
+    Scenario("service-cached", "/cached", 7, connections=64),
+]
+
+# The service with more and more of what it may hold; the same requests to all.
+SCALE_SCENARIO = Scenario("service-scale", "/m0/plaintext", 13, mix=256, connections=64)
 
 LARGE = "1g.bin"
 GIBIBYTE = 1 << 30

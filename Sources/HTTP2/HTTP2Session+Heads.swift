@@ -25,7 +25,7 @@ extension HTTP2Session {
             blockTrailers = TrailerCollector()
             blockStream = state
         }
-        deadlines.blockBegan(now: now, timeout: workspace.limits.headTimeout)
+        deadlines.blockBegan(now: now)
         return 0
     }
 

@@ -7,7 +7,7 @@ import HTTPWire
 /// Loop-affine. Make one for each loop, and each set of limits.
 public final class HTTP2Workspace {
     /// The limits of every session.
-    @exclusivity(unchecked) public private(set) var limits: HTTP2Limits
+    public let limits: HTTP2Limits
     let callbacks: OpaquePointer
     let options: OpaquePointer
     /// What nghttp2 allocates from.
@@ -35,9 +35,6 @@ public final class HTTP2Workspace {
         options = HTTP2Workspace.makeOptions(limits)
         lines = FieldLines()
     }
-
-    /// Waits so long for the end of each head that begins from now on.
-    public func setHeadTimeout(_ timeout: Duration) { limits.headTimeout = timeout }
 
     deinit {
         nghttp2_session_callbacks_del(callbacks)

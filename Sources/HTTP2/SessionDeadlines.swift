@@ -6,6 +6,7 @@ struct SessionDeadlines {
 
     private let pingDelay: Int64
     private let pingTimeout: Int64
+    private let headTimeout: Int64
     private let shutdownTimeout: Int64
     /// How often streams are looked at for stalled ones.
     private let sweepInterval: Int64
@@ -26,6 +27,7 @@ struct SessionDeadlines {
     init(_ limits: HTTP2Limits, now: Int64) {
         pingDelay = limits.keepAlivePingDelay?.nanoseconds ?? Self.never
         pingTimeout = limits.keepAlivePingTimeout.nanoseconds
+        headTimeout = limits.headTimeout.nanoseconds
         shutdownTimeout = limits.shutdownNoticeTimeout.nanoseconds
         sweepInterval = limits.stalledStreamTimeout.map { max(1, $0.nanoseconds / 4) } ?? Self.never
         settings = Self.sum(now, limits.settingsTimeout.nanoseconds)
@@ -41,8 +43,8 @@ struct SessionDeadlines {
         settings = Self.never
     }
 
-    mutating func blockBegan(now: Int64, timeout: Duration) {
-        head = Self.sum(now, timeout.nanoseconds)
+    mutating func blockBegan(now: Int64) {
+        head = Self.sum(now, headTimeout)
     }
 
     mutating func blockEnded() {

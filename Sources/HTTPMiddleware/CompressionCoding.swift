@@ -32,39 +32,7 @@ public enum CompressionCoding: Sendable, Hashable, CaseIterable {
         -> CompressionCoding?
     {
         guard let acceptEncoding, !acceptEncoding.isEmpty else { return nil }
-        let list = acceptEncoding.utf8.span
-        var best: (coding: CompressionCoding, weight: Int)?
-        for coding in preference {
-            guard let weight = weight(of: coding, in: list), weight > best?.weight ?? 0 else { continue }
-            best = (coding, weight)
-        }
-        // Identity counts only where it is named: "*" speaks of codings that are not.
-        guard let best, best.weight >= namedWeight(of: "identity", in: list) ?? 0 else { return nil }
-        return best.coding
-    }
-
-    private static func weight(of coding: CompressionCoding, in list: Span<UInt8>) -> Int? {
-        if coding == .gzip, namedWeight(of: "gzip", in: list) == nil,
-            let alias = namedWeight(of: "x-gzip", in: list)
-        {
-            return alias
-        }
-        return FieldSyntax.weight(of: coding.name, in: list)
-    }
-
-    /// The weight of a coding that is listed by its name.
-    private static func namedWeight(of name: StaticString, in list: Span<UInt8>) -> Int? {
-        var isListed = false
-        FieldSyntax.forEachElement(list) { range in
-            let element = list.extracting(range)
-            var end = 0
-            while end < element.count, FieldSyntax.isTokenByte(element[end]) { end += 1 }
-            isListed = FieldSyntax.equalsIgnoringCase(
-                FieldSyntax.string(element.extracting(0..<end)),
-                "\(name)"
-            )
-            return !isListed
-        }
-        return isListed ? FieldSyntax.weight(of: name, in: list) : nil
+        return FieldSyntax.preferredCoding(of: preference.map(\.name), in: acceptEncoding.utf8.span)
+            .map { preference[$0] }
     }
 }

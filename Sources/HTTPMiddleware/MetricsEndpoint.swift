@@ -67,67 +67,6 @@ public struct MetricsEndpoint: RequestMiddleware {
 }
 
 extension MetricsWriter {
-    /// Writes the counters of a server.
-    mutating func write(_ statistics: EngineStatistics) {
-        func counter(_ name: String, _ value: UInt64, unit: String? = nil, _ help: String) {
-            family(name, .counter, unit: unit, help: help)
-            sample(value)
-        }
-        func gauge(_ name: String, _ value: Int, _ help: String) {
-            family(name, .gauge, help: help)
-            sample(value)
-        }
-        gauge("kestrel.active_connections", statistics.connectionsOpen, "Connections open now.")
-        gauge(
-            "http.server.active_requests",
-            statistics.requestsInProgress,
-            "Requests an application has or waits for now."
-        )
-        counter(
-            "http_service.connection_attempts",
-            statistics.connectionsAccepted,
-            "Connections accepted."
-        )
-        counter("http_service.all_requests", statistics.requestsTotal, "Requests whose head was complete.")
-        counter(
-            "http_service.uri_cache_hits",
-            statistics.cacheHits,
-            "Requests answered from the response cache."
-        )
-        counter(
-            "http_service.rejected_requests",
-            statistics.requestsRejected,
-            "Requests turned away by a request queue: full, too late, or shut down."
-        )
-        counter(
-            "http_service.received.bytes",
-            statistics.bytesReceived,
-            unit: "bytes",
-            "Bytes received from clients."
-        )
-        counter("http_service.sent.bytes", statistics.bytesSent, unit: "bytes", "Bytes sent to clients.")
-        counter(
-            "httpring.refusals",
-            statistics.refusals,
-            "Messages refused with an error status or a reset."
-        )
-        counter(
-            "httpring.timeouts",
-            statistics.timeouts,
-            "Connections or requests ended by a time-out or a rate."
-        )
-        counter(
-            "httpring.accept_pauses",
-            statistics.acceptPauses,
-            "Times that accepting paused for lack of descriptors or over the connection limit."
-        )
-        counter(
-            "httpring.log_records_dropped",
-            statistics.logRecordsDropped,
-            "Log records lost to a full ring."
-        )
-    }
-
     /// Writes the durations of requests.
     mutating func write(_ requests: RequestMetrics) {
         family(

@@ -26,6 +26,7 @@ public final class HTTPRingServer: HTTPServer {
     private let tls: TLSServerContext?
     private let queue: RequestQueue
     let group: URLGroup
+    private let ruledGroups: [URLGroup]
     let prefixes: [URLPrefix]
     let serverAddresses: ServerAddresses
     let logger: Logger
@@ -54,26 +55,26 @@ public final class HTTPRingServer: HTTPServer {
     ) throws {
         var options = options
         if !urlPrefixes.isEmpty { options.urlPrefixes = urlPrefixes }
-        if options.urlPrefixes.isEmpty { options.urlPrefixes = HTTPRingServer.prefixesOfEnvironment() }
+        if options.urlPrefixes.isEmpty, options.prefixRules.isEmpty {
+            options.urlPrefixes = HTTPRingServer.prefixesOfEnvironment()
+        }
         let host = host ?? options.host ?? .ofEnvironment
         options.host = host
         self.host = host
         (endings, ending) = AsyncStream.makeStream()
-        if options.urlPrefixes.isEmpty, options.endpoints.isEmpty {
+        if options.urlPrefixes.isEmpty, options.prefixRules.isEmpty, options.endpoints.isEmpty {
             options.urlPrefixes = ["http://localhost:5000/"]
         }
         self.options = options
         self.logger = logger
-        prefixes = try options.urlPrefixes.map { try URLPrefix($0, allowingPortZero: true) }
+        let ruled = options.prefixRules.map(\.text)
+        prefixes = try (options.urlPrefixes + ruled).map { try URLPrefix($0, allowingPortZero: true) }
         for prefix in prefixes where prefix.scheme == .https {
             guard options.tls == nil, host == .embedded else { break }
             throw EngineError("\(prefix): an https prefix needs certificates; set the options' `tls`")
         }
         var engineOptions = options.engineOptions
-        if var configuration = options.tls {
-            if options.http2 == nil { configuration.applicationProtocols.removeAll { $0 == "h2" } }
-            engineOptions.tls = try TLSServerContext(configuration)
-        }
+        engineOptions.tls = try options.tls.map { try TLSServerContext($0) }
         tls = engineOptions.tls
         for warning in tls?.warnings ?? [] { logger.warning("\(warning)") }
         engine = try Engine(options: engineOptions) { HTTPRingServer.log($0, logger) }
@@ -90,7 +91,36 @@ public final class HTTPRingServer: HTTPServer {
             queue: queue,
             maxRequestBodySize: options.limits.maxRequestBodySize
         )
+        ruledGroups = HTTPRingServer.groups(of: options, session, queue)
         serverAddresses = ServerAddresses()
+    }
+
+    /// A URL group for each prefix that has rules of its own.
+    private static func groups(
+        of options: HTTPRingServerOptions,
+        _ session: ServerSession,
+        _ queue: RequestQueue
+    ) -> [URLGroup] {
+        options.prefixRules.map { rule in
+            var own = HTTPRingGroupOptions(
+                timeouts: options.timeouts,
+                maxRequestBodySize: options.limits.maxRequestBodySize
+            )
+            rule.configure(&own)
+            return URLGroup(
+                session: session,
+                queue: queue,
+                timeouts: own.timeouts,
+                maxRequestBodySize: own.maxRequestBodySize,
+                maxConcurrentUpgradedConnections: own.maxConcurrentUpgradedConnections
+            )
+        }
+    }
+
+    /// The URL group of a prefix by its place in `prefixes`: those with rules of their own come last.
+    func group(ofPrefix index: Int) -> URLGroup {
+        let place = index - options.urlPrefixes.count
+        return place >= 0 && place < ruledGroups.count ? ruledGroups[place] : group
     }
 
     private static func prefixesOfEnvironment() -> [String] {
@@ -144,8 +174,8 @@ public final class HTTPRingServer: HTTPServer {
         do {
             switch host {
             case .embedded:
-                for prefix in prefixes {
-                    let bound = try await engine.register(prefix, group: group)
+                for (index, prefix) in prefixes.enumerated() {
+                    let bound = try await engine.register(prefix, group: group(ofPrefix: index))
                     serverAddresses.add(bound.description)
                 }
                 for endpoint in options.endpoints { try listen(endpoint) }
@@ -223,12 +253,18 @@ public final class HTTPRingServer: HTTPServer {
                 mode: mode,
                 scheme: .http,
                 port: endpoint.port,
-                expectsProxyHeader: expectsProxyHeader
+                expectsProxyHeader: expectsProxyHeader,
+                configure: endpoint.configure
             )
         case .inherited(let name):
             for listener in try Listener.inherited() where name == nil || listener.name == name {
                 let port = endpoint.port == 0 ? listener.address.port : endpoint.port
-                engine.listen(listener, scheme: .http, port: port == 0 ? 80 : port)
+                engine.listen(
+                    listener,
+                    scheme: .http,
+                    port: port == 0 ? 80 : port,
+                    configure: endpoint.configure
+                )
             }
         }
     }
@@ -261,7 +297,7 @@ public final class HTTPRingServer: HTTPServer {
     public func addPrefix(_ text: String) async throws -> String {
         let prefix = try URLPrefix(text, allowingPortZero: true)
         if let connection = attached.withLock({ $0.connection }) {
-            return try await register(prefix, connection).description
+            return try await register(prefix, connection, group).description
         }
         let bound = try await engine.register(prefix, group: group)
         serverAddresses.add(bound.description)

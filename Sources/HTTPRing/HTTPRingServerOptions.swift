@@ -13,12 +13,19 @@ public typealias HTTPRingTimeouts = TimeoutManager
 /// Counters of a server, summed over its loops.
 public typealias HTTPRingStatistics = EngineStatistics
 
+/// What the connections of one listener are held to until their requests are routed.
+public typealias HTTPRingListenerOptions = ListenerOptions
+
 /// What an `HTTPRingServer` is made with; every value has a default that suits a server on the internet.
 public struct HTTPRingServerOptions: Sendable {
     /// The URL prefixes to serve, such as `http://*:8080/`.
     ///
     /// Empty: those of the environment variable `HTTPRING_URLS`, separated by `;`, or `http://localhost:5000/`.
     public var urlPrefixes: [String] = []
+    /// URL prefixes to serve beside those, each with rules of its own; see `addPrefix(_:configure:)`.
+    var prefixRules: [HTTPRingPrefixRule] = []
+    /// Listeners with rules of their own; see `configureListener(port:address:_:)`.
+    var listenerRules: [ListenerRule] = []
     /// Where the engine runs; `nil` asks the environment variable `HTTPRING_SERVICE_QUEUE`, else it is embedded.
     public var host: HTTPRingHost?
     /// Addresses beside those the prefixes name: Unix sockets and inherited descriptors.
@@ -85,6 +92,52 @@ public struct HTTPRingServerOptions: Sendable {
     /// Makes options with the defaults.
     public init() {}
 
+    /// Has the listeners of a port hold their connections to something else than the rest of the server.
+    ///
+    /// ```swift
+    /// options.configureListener(port: 8081) { listener in
+    ///     listener.maxConnections = 10
+    ///     listener.headerWait = .seconds(5)
+    ///     listener.http2 = nil
+    /// }
+    /// ```
+    ///
+    /// The closure runs for each listener when it opens, and changes a copy of what holds for the server. In the
+    /// service, which owns the ports, it has no effect.
+    ///
+    /// - Parameters:
+    ///   - port: the port, as a URL prefix names it.
+    ///   - address: the local address, such as `127.0.0.1`; `nil` for all listeners of the port.
+    ///   - configure: changes the options.
+    public mutating func configureListener(
+        port: UInt16,
+        address: String? = nil,
+        _ configure: @escaping @Sendable (inout HTTPRingListenerOptions) -> Void
+    ) {
+        listenerRules.append(ListenerRule(port: port, address: address, configure))
+    }
+
+    /// Serves a URL prefix whose requests have time-outs and caps of their own: a URL group for itself.
+    ///
+    /// ```swift
+    /// options.addPrefix("http://*:8080/upload/") { group in
+    ///     group.maxRequestBodySize = 1 << 30
+    ///     group.timeouts.entityBody = .seconds(600)
+    /// }
+    /// ```
+    ///
+    /// In the service only the cap on content counts; `httpring` sets time-outs there.
+    ///
+    /// - Parameters:
+    ///   - urlPrefix: the prefix, served beside those of `urlPrefixes`.
+    ///   - configure: changes a copy of what holds for the server.
+    public mutating func addPrefix(
+        _ urlPrefix: String,
+        configure: @escaping @Sendable (inout HTTPRingGroupOptions) -> Void
+    ) {
+        prefixRules.append(HTTPRingPrefixRule(text: urlPrefix, configure: configure))
+    }
+
     /// The part of the options that the engine works by.
     var engineOptions: EngineOptions {
         var options = EngineOptions()
@@ -93,6 +146,7 @@ public struct HTTPRingServerOptions: Sendable {
         options.limits = limits
         options.timeouts = timeouts
         options.proxyProtocolPorts = proxyProtocolPorts
+        options.listeners = listenerRules
         options.http2 = http2
         options.serverHeader = serverHeader
         options.responseCaching = responseCaching
@@ -113,6 +167,7 @@ public struct HTTPRingEndpoint: Sendable {
 
     let kind: Kind
     let port: UInt16
+    let configure: @Sendable (inout HTTPRingListenerOptions) -> Void
 
     /// A Unix socket, created at `path`; a stale one left there is replaced.
     ///
@@ -121,16 +176,19 @@ public struct HTTPRingEndpoint: Sendable {
     ///   - mode: the file's access mode, such as `0o660`; `nil` leaves it to the umask.
     ///   - port: requests there are routed as if they had come to this port. Default 80.
     ///   - expectsProxyHeader: whether a proxy begins each connection with a PROXY protocol header.
+    ///   - configure: changes what its connections are held to, which is what holds for the server.
     /// - Returns: the endpoint, for `HTTPRingServerOptions.endpoints`.
     public static func unixSocket(
         _ path: String,
         mode: UInt32? = nil,
         routedAsPort port: UInt16 = 80,
-        expectsProxyHeader: Bool = false
+        expectsProxyHeader: Bool = false,
+        configure: @escaping @Sendable (inout HTTPRingListenerOptions) -> Void = { _ in }
     ) -> Self {
         Self(
             kind: .unixSocket(path: path, mode: mode, expectsProxyHeader: expectsProxyHeader),
-            port: port
+            port: port,
+            configure: configure
         )
     }
 
@@ -139,8 +197,13 @@ public struct HTTPRingEndpoint: Sendable {
     /// - Parameters:
     ///   - name: only those of this name (`LISTEN_FDNAMES`); `nil` takes all.
     ///   - port: as which port requests there are routed; 0 means the socket's own. Default 0.
+    ///   - configure: changes what its connections are held to, which is what holds for the server.
     /// - Returns: the endpoint, for `HTTPRingServerOptions.endpoints`.
-    public static func inherited(name: String? = nil, routedAsPort port: UInt16 = 0) -> Self {
-        Self(kind: .inherited(name: name), port: port)
+    public static func inherited(
+        name: String? = nil,
+        routedAsPort port: UInt16 = 0,
+        configure: @escaping @Sendable (inout HTTPRingListenerOptions) -> Void = { _ in }
+    ) -> Self {
+        Self(kind: .inherited(name: name), port: port, configure: configure)
     }
 }

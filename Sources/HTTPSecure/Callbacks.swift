@@ -96,7 +96,7 @@ func certificateNeeded(_ ssl: OpaquePointer?, _ argument: UnsafeMutableRawPointe
 ///
 /// The argument is the site.
 func selectProtocol(
-    _: OpaquePointer?,
+    _ ssl: OpaquePointer?,
     _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
     _ chosenCount: UnsafeMutablePointer<UInt8>?,
     _ offer: UnsafePointer<UInt8>?,
@@ -106,7 +106,9 @@ func selectProtocol(
     guard let chosen, let chosenCount, let offer, let argument else { return SSL_TLSEXT_ERR_ALERT_FATAL }
     return Unmanaged<Site>.fromOpaque(argument)._withUnsafeGuaranteedRef { site in
         let offer = UnsafeRawBufferPointer(start: offer, count: Int(count))
-        guard let found = ProtocolList.firstShared(site.protocolList, offer: offer) else {
+        let withholdsHTTP2 = UnsafeMutablePointer<EngineState>(of: ssl)?.pointee.withholdsHTTP2 ?? false
+        let own = withholdsHTTP2 ? site.protocolListWithoutHTTP2 : site.protocolList
+        guard let found = ProtocolList.firstShared(own, offer: offer) else {
             return SSL_TLSEXT_ERR_ALERT_FATAL
         }
         // The choice must outlive this call; it is a part of the offer, which does.
@@ -184,6 +186,19 @@ enum ProtocolList {
                 }
             }
             return nil
+        }
+    }
+
+    /// A list that is whole, without one of its entries.
+    static func without(_ name: String, _ list: [UInt8]) -> [UInt8] {
+        list.withUnsafeBytes { bytes in
+            var start = 0
+            var rest: [UInt8] = []
+            while let found = entry(bytes, &start) {
+                guard !bytes[found].elementsEqual(name.utf8) else { continue }
+                rest += bytes[(found.lowerBound - 1)..<found.upperBound]
+            }
+            return rest
         }
     }
 

@@ -32,6 +32,8 @@ struct EngineState {
 
     let address: TLSAddress?
     let port: UInt16
+    /// Whether HTTP/2 is not to be chosen, whatever the site offers.
+    let withholdsHTTP2: Bool
     /// Output is held back, and there is no input: a step runs on another thread.
     var isOffloaded = false
     /// The step that signs may go on, because it runs on another thread or need not.
@@ -47,7 +49,14 @@ struct EngineState {
     /// In place of an alert where there was none; no alert has this number.
     static let noAlert = UInt8.max
 
-    init(snapshot: Unmanaged<Snapshot>, output: any TLSOutput, address: TLSAddress?, port: UInt16) {
+    init(
+        snapshot: Unmanaged<Snapshot>,
+        output: any TLSOutput,
+        address: TLSAddress?,
+        port: UInt16,
+        withholdsHTTP2: Bool
+    ) {
+        self.withholdsHTTP2 = withholdsHTTP2
         self.snapshot = snapshot
         self.output = output
         self.address = address

@@ -32,6 +32,8 @@ final class Site: Sendable {
     private let sessionContext: [UInt8]
     /// The application protocols, each after its length, as in the client's hello.
     let protocolList: [UInt8]
+    /// The same without `h2`, for listeners that don't speak it.
+    let protocolListWithoutHTTP2: [UInt8]
     /// The signatures its keys make that are short enough for the loop.
     let fastSignatures: Set<FastSignature>
     private let staples: [Staple]
@@ -58,6 +60,7 @@ final class Site: Sendable {
         self.warnings = warnings
         self.sessionContext = sessionContext
         self.protocolList = protocolList
+        protocolListWithoutHTTP2 = ProtocolList.without("h2", protocolList)
         self.fastSignatures = fastSignatures
         self.staples = staples
         // SAFETY: the callbacks get the site unretained. A connection that uses the context retains the

@@ -37,12 +37,14 @@ public final class TLSEngine {
     ///   - output: What takes the ciphertext. Not retained: it must live as long as the engine is used.
     ///   - address: The address that the client reached, for bindings by address; `nil` for a Unix socket.
     ///   - port: The port that the client reached, for bindings by port.
+    ///   - withholdsHTTP2: Whether the protocol `h2` is not to be chosen, whatever the binding offers.
     /// - Throws: `TLSFailure` with the code `library` when memory is exhausted.
     public init(
         context: TLSServerContext,
         output: any TLSOutput,
         address: TLSAddress? = nil,
-        port: UInt16 = 0
+        port: UInt16 = 0,
+        withholdsHTTP2: Bool = false
     ) throws(TLSFailure) {
         OpenSSLErrors.clear()
         snapshot = context.snapshot
@@ -52,7 +54,8 @@ public final class TLSEngine {
                 snapshot: Unmanaged.passUnretained(snapshot),
                 output: output,
                 address: address,
-                port: port
+                port: port,
+                withholdsHTTP2: withholdsHTTP2
             )
         )
         guard let ssl = SSL_new(snapshot.entry.pointer), let bio = EngineBIO.make(state) else {

@@ -2,6 +2,8 @@
 import HTTPEngine
 import HTTPFeatures
 import HTTPTestServer
+import HTTPWire
+import ResponseCache
 import Synchronization
 import Testing
 
@@ -101,6 +103,69 @@ struct MetricsTests {
             "# TYPE http_service_all_requests counter", "# UNIT http_service_sent_bytes bytes",
         ] {
             #expect(lines.contains(line), "\(line)")
+        }
+    }
+
+    @Test(
+        "TLS, HTTP/2, the cache, queues and refusals by reason have families; each is told once, none twice"
+    )
+    func secureCounters() async throws {
+        var statistics = EngineStatistics()
+        statistics.tlsHandshakes = 9
+        statistics.tlsResumptions = 4
+        statistics.tlsHandshakeFailures = 2
+        statistics.tlsHandshakesInProgress = 1
+        statistics.tls13HandshakeDurations.counts[1] = 9
+        statistics.tls13HandshakeDurations.sumNanoseconds = 60_000_000
+        statistics.connectionDurations.counts[14] = 1
+        statistics.connectionDurations.sumNanoseconds = 301_000_000_000
+        statistics.http2Connections = 6
+        statistics.http2ConnectionsOpen = 5
+        statistics.http2Streams = 80
+        statistics.http2StreamsOpen = 7
+        statistics.upgradesOpen = 2
+        statistics.cache.entryCount = 12
+        statistics.reasons[Int(ErrorLogReason.connectionLimit.rawValue)] = 3
+        statistics.reasons[Int(ErrorLogReason.timerHeaderWait.rawValue)] = 8
+        statistics.queues = [RequestQueueStatistics(name: "shop", waitingCount: 11, inProgressCount: 3)]
+        let request = TestRequest("/metrics", headers: [("Accept", "application/openmetrics-text")])
+        let endpoint = MetricsEndpoint(statistics: { [statistics] in statistics })
+        let text = try await answer(request, endpoint).text
+        let lines = text.split(separator: "\n").map { String($0) }
+        for line in [
+            "kestrel_active_tls_handshakes 1", "httpring_tls_handshakes_total 9",
+            "httpring_tls_resumptions_total 4", "httpring_tls_handshake_failures_total 2",
+            "kestrel_tls_handshake_duration_seconds_bucket{tls_protocol_version=\"1.3\",le=\"0.005\"} 0",
+            "kestrel_tls_handshake_duration_seconds_bucket{tls_protocol_version=\"1.3\",le=\"0.01\"} 9",
+            "kestrel_tls_handshake_duration_seconds_sum{tls_protocol_version=\"1.3\"} 0.060000000",
+            "kestrel_connection_duration_seconds_bucket{le=\"300.0\"} 0",
+            "kestrel_connection_duration_seconds_bucket{le=\"+Inf\"} 1",
+            "httpring_http2_connections_total 6", "httpring_active_http2_connections 5",
+            "httpring_http2_streams_total 80", "httpring_active_http2_streams 7",
+            "kestrel_upgraded_connections 2", "kestrel_rejected_connections_total 3",
+            "http_service_current_uris_cached 12",
+            "http_service_errors_total{reason=\"ConnLimit\"} 3",
+            "http_service_errors_total{reason=\"Timer_HeaderWait\"} 8",
+            "http_service_request_queue_current_queue_size{queue=\"shop\"} 11",
+            "httpring_request_queue_active_requests{queue=\"shop\"} 3",
+        ] {
+            #expect(lines.contains(line), "\(line)\n\(text)")
+        }
+        let families = lines.filter { $0.hasPrefix("# TYPE") }
+        #expect(Set(families).count == families.count)
+    }
+
+    @Test("Bounds are written in seconds with a point, as OpenMetrics §4.1 has canonical numbers")
+    func bounds() {
+        let texts = [
+            (5, "0.005"), (250, "0.25"), (1000, "1.0"), (7500, "7.5"), (300_000, "300.0"), (20, "0.02"),
+        ]
+        for (milliseconds, text) in texts {
+            #expect(MetricsWriter.seconds(milliseconds: Int64(milliseconds)) == text)
+        }
+        let short = DurationCounts.Bounds.short.milliseconds
+        for index in short.indices {
+            #expect(MetricsWriter.seconds(milliseconds: short[index]) == DurationHistogram.boundTexts[index])
         }
     }
 

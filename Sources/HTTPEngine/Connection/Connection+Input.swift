@@ -55,7 +55,7 @@ extension Connection {
         }
         touch()
         driver?.inputArrived()
-        if inputCount > loop.inputCountMax { pauseInput() }
+        if inputCount > listener.inputCountMax { pauseInput() }
     }
 
     /// Makes the input stand in memory of our own with room for `spare` bytes more.

@@ -9,14 +9,21 @@ import URLPrefixes
 extension Connection {
     /// Begins a handshake; the protocol is chosen when it is done.
     func openTLS(_ context: TLSServerContext) {
-        guard let channel = try? TLSChannel(context: context, addresses: knownAddresses) else {
+        guard
+            let channel = try? TLSChannel(
+                context: context,
+                addresses: knownAddresses,
+                withholdsHTTP2: listener.http2Workspace == nil
+            )
+        else {
             loop.logConnectionError(self, .internalError)
             close(reset: true)
             return
         }
         tls = channel
+        loop.counters.tlsHandshakesBegun.count()
         driver = HandshakeDriver(connection: self)
-        setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.handshakeTimeout)
+        setPhaseDeadline(loop.ring.now.nanoseconds &+ listener.handshakeTimeout)
     }
 
     /// Facts about the connection's TLS, once the handshake is done.
@@ -66,7 +73,7 @@ extension Connection {
         guard state == .open else { return }
         touch()
         if inputCount > 0 { driver?.inputArrived() }
-        if inputCount > loop.inputCountMax { pauseInput() }
+        if inputCount > listener.inputCountMax { pauseInput() }
         if hasEnded, state == .open, !isPeerFinished {
             isPeerFinished = true
             driver?.peerFinished()
@@ -104,6 +111,10 @@ extension Connection {
         tls.isEstablished = true
         loop.counters.tlsHandshakes.count()
         if engine.isResumed { loop.counters.tlsResumptions.count() }
+        let durations =
+            engine.version == .tls13
+            ? loop.counters.tls13HandshakeDurations : loop.counters.tls12HandshakeDurations
+        durations.record(nanoseconds: loop.ring.now.nanoseconds &- acceptedAt)
         startProtocol(isHTTP2: engine.applicationProtocol == "h2")
     }
 

@@ -106,7 +106,7 @@ final class Connection {
         bytesReceived = 0
         bytesSent = 0
         addresses = nil
-        minSendBytesPerSecond = loop.options.timeouts.minSendBytesPerSecond
+        minSendBytesPerSecond = listener.minSendBytesPerSecond
         guard listener.expectsProxyHeader || takeAddressPlace() else { return }
         if listener.expectsProxyHeader {
             openBehindProxy()
@@ -142,7 +142,7 @@ final class Connection {
 
     /// Counts the connection for its client's address; closes it where that has as many as it may.
     func takeAddressPlace() -> Bool {
-        guard let places = loop.engine.addressPlaces else { return true }
+        guard let places = listener.addressPlaces else { return true }
         let address = peerAddress
         guard places.take(address) else {
             loop.counters.refusals.count()
@@ -214,8 +214,9 @@ final class Connection {
             loop.ring.close(socket, token: token(.close))
         }
         freeOutput()
-        if tls != nil {
-            tls = nil
+        if let tls {
+            if !tls.isEstablished, !tls.isEnded { loop.counters.tlsHandshakeFailures.count() }
+            self.tls = nil
             // The driver of a handshake is of no use to the next socket.
             if driver is HandshakeDriver { driver = nil }
         }
@@ -237,7 +238,7 @@ final class Connection {
         if isCountedForAddress {
             isCountedForAddress = false
             // Known since it was counted.
-            loop.engine.addressPlaces?.release(peerAddress)
+            listener.addressPlaces?.release(peerAddress)
         }
         loop.connectionEnded(self)
     }

@@ -53,7 +53,7 @@ extension Connection {
     /// Waits for the proxy's header before anything else.
     func openBehindProxy() {
         driver = ProxyHeaderDriver(connection: self)
-        setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.headerWait)
+        setPhaseDeadline(loop.ring.now.nanoseconds &+ listener.headerWait)
     }
 
     /// Goes on as the connection that the proxy took.

@@ -21,12 +21,13 @@ final class TLSChannel: TLSOutput {
     @exclusivity(unchecked) var isEnded = false
 
     /// Begins the server's side of a handshake.
-    init(context: TLSServerContext, addresses: ConnectionAddresses) throws {
+    init(context: TLSServerContext, addresses: ConnectionAddresses, withholdsHTTP2: Bool) throws {
         engine = try TLSEngine(
             context: context,
             output: self,
             address: TLSAddress(addresses.local),
-            port: addresses.local.port
+            port: addresses.local.port,
+            withholdsHTTP2: withholdsHTTP2
         )
     }
 

@@ -25,6 +25,9 @@ final class ConnectionPlaces: Sendable {
         self.placeIsFree = placeIsFree
     }
 
+    /// Places taken now.
+    var takenCount: Int { taken.load(ordering: .relaxed) }
+
     var hasAmpleRoom: Bool {
         guard let limit else { return true }
         return limit - taken.load(ordering: .relaxed) > ConnectionPlaces.ampleCount

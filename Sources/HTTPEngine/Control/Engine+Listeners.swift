@@ -12,11 +12,46 @@ extension Engine {
     ///   - listener: the socket.
     ///   - scheme: how requests there are routed.
     ///   - port: the port they are routed by.
-    public func listen(_ listener: Listener, scheme: URLPrefix.Scheme, port: UInt16) {
+    ///   - configure: changes what its connections are held to, after the options' rules.
+    public func listen(
+        _ listener: Listener,
+        scheme: URLPrefix.Scheme,
+        port: UInt16,
+        configure: (inout ListenerOptions) -> Void = { _ in }
+    ) {
         // Every loop accepts from the one socket.
         let listeners = Array(repeating: listener, count: max(1, control.withLock { $0.loops.count }))
-        add(listeners, address: listener.address, scheme: scheme, routedPort: port, useCount: .max / 2)
+        var options = listenerOptions(listener.address, askedPort: port)
+        configure(&options)
+        add(
+            listeners,
+            address: listener.address,
+            scheme: scheme,
+            routedPort: port,
+            useCount: .max / 2,
+            options
+        )
         acceptWaiting()
+    }
+
+    /// What the connections of a listener are held to: the engine's options and the rules that match, in order.
+    private func listenerOptions(_ address: SocketAddress, askedPort: UInt16) -> ListenerOptions {
+        var own = standardListenerOptions
+        own.expectsProxyHeader =
+            address.family != .unix && options.proxyProtocolPorts.contains(address.port)
+        for rule in options.listeners where rule.matches(address, askedPort: askedPort) {
+            rule.configure(&own)
+        }
+        return own
+    }
+
+    /// The engine's options, with the time-outs that are in effect now.
+    private var standardListenerOptions: ListenerOptions {
+        var options = ListenerOptions(self.options)
+        let timeouts = control.withLock { $0.timeouts }
+        options.headerWait = timeouts.headerWait
+        options.idleConnection = timeouts.idleConnection
+        return options
     }
 
     /// Opens a Unix socket and listens there.
@@ -27,24 +62,29 @@ extension Engine {
     ///   - scheme: how requests there are routed.
     ///   - port: the port they are routed by.
     ///   - expectsProxyHeader: whether each connection begins with a PROXY protocol header.
+    ///   - configure: changes what its connections are held to.
     /// - Throws: `IORingError` where the socket can't be had.
     public func listen(
         unixSocket path: String,
         mode: UInt32? = nil,
         scheme: URLPrefix.Scheme,
         port: UInt16,
-        expectsProxyHeader: Bool = false
+        expectsProxyHeader: Bool = false,
+        configure: (inout ListenerOptions) -> Void = { _ in }
     ) throws {
         var options = Listener.Options()
         options.unixMode = mode
         let listeners = try Listener.open(SocketAddress(unixPath: path), count: 1, options: options)
+        var own = standardListenerOptions
+        own.expectsProxyHeader = expectsProxyHeader
+        configure(&own)
         add(
             listeners,
             address: listeners[0].address,
             scheme: scheme,
             routedPort: port,
             useCount: .max / 2,
-            expectsProxyHeader: expectsProxyHeader
+            own
         )
         acceptWaiting()
     }
@@ -67,8 +107,8 @@ extension Engine {
             return control.waitingListeners
         }
         for entry in waiting {
-            let (endpoint, listener, handle) = (entry.endpoint, entry.listener, entry.loop)
-            handle.ring.post { handle.loop.listen(endpoint, listener: listener) }
+            let handle = entry.loop
+            handle.ring.post { handle.loop.listen(entry.endpoint, entry.settings, listener: entry.listener) }
         }
     }
 
@@ -143,7 +183,8 @@ extension Engine {
             scheme: prefix.scheme,
             routedPort: listeners[0].address.port,
             useCount: 1,
-            isForPrefixes: true
+            isForPrefixes: true,
+            listenerOptions(listeners[0].address, askedPort: prefix.port)
         )
         return listeners[0].address
     }
@@ -155,8 +196,9 @@ extension Engine {
         routedPort: UInt16,
         useCount: Int,
         isForPrefixes: Bool = false,
-        expectsProxyHeader: Bool? = nil
+        _ options: ListenerOptions
     ) {
+        let settings = ListenerSettings(options, self, standard: standardListenerOptions)
         control.withLock { control in
             let endpoint = ListenerEndpoint(
                 id: control.nextEndpointID,
@@ -164,8 +206,6 @@ extension Engine {
                 port: routedPort,
                 address: address.isAny || address.family == .unix ? nil : address.literal,
                 isUnixSocket: address.family == .unix,
-                expectsProxyHeader: expectsProxyHeader
-                    ?? (address.family != .unix && options.proxyProtocolPorts.contains(address.port)),
                 text: address.description
             )
             control.nextEndpointID += 1
@@ -180,7 +220,12 @@ extension Engine {
             )
             for (handle, listener) in zip(control.loops, listeners) {
                 control.waitingListeners.append(
-                    WaitingListener(endpoint: endpoint, listener: listener, loop: handle)
+                    WaitingListener(
+                        endpoint: endpoint,
+                        settings: settings,
+                        listener: listener,
+                        loop: handle
+                    )
                 )
             }
         }

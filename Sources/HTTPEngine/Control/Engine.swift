@@ -36,6 +36,8 @@ public final class Engine: Sendable {
         /// Sockets that nobody accepts from yet.
         var waitingListeners: [WaitingListener] = []
         var isAcceptingHeld = false
+        /// The time-outs of listeners for which nothing in particular is said.
+        var timeouts: TimeoutManager
         /// Changes with every socket that comes or goes.
         var listenerRevision: UInt64 = 0
         /// Sockets of an engine before this one, for the prefixes that will listen there.
@@ -65,6 +67,7 @@ public final class Engine: Sendable {
     /// A socket that a loop will accept from once the routes of its prefix are there.
     struct WaitingListener: Sendable {
         let endpoint: ListenerEndpoint
+        let settings: ListenerSettings
         let listener: Listener
         let loop: LoopHandle
     }
@@ -95,10 +98,16 @@ public final class Engine: Sendable {
         connectionPlaces = ConnectionPlaces(limit: options.limits.maxConnections) { pokes.resumeAccepting() }
         addressPlaces = options.limits.maxConnectionsPerAddress.map { AddressPlaces(limit: $0) }
         upgradePlaces = ConnectionPlaces(limit: options.limits.maxConcurrentUpgradedConnections) {}
-        control = Mutex(Control())
+        control = Mutex(Control(timeouts: options.timeouts))
     }
 
     private let pokeTargets: LoopPokes
+
+    /// Places for the connections of a listener that counts by itself.
+    func makeConnectionPlaces(limit: Int?) -> ConnectionPlaces {
+        let pokes = pokeTargets
+        return ConnectionPlaces(limit: limit) { pokes.resumeAccepting() }
+    }
 
     // MARK: Life
 
@@ -393,9 +402,24 @@ public final class Engine: Sendable {
     /// Counters of all loops, summed.
     public var statistics: EngineStatistics {
         var sum = EngineStatistics()
-        let loops = control.withLock { $0.loops }
+        let (loops, targets) = control.withLock { ($0.loops, $0.targets) }
         for handle in loops { sum.add(handle.counters) }
         sum.logRecordsDropped = log?.droppedCount ?? 0
+        sum.upgradesOpen = upgradePlaces.takenCount
+        sum.cache = cache.statistics
+        var (seen, groups): (Set<UInt64>, Set<UInt64>) = ([], [])
+        for case let target? in targets where groups.insert(target.group.id).inserted {
+            sum.upgradesOpen += target.group.upgradePlaces?.takenCount ?? 0
+        }
+        for case let queue? in targets.map({ $0?.queue }) where seen.insert(queue.id).inserted {
+            sum.queues.append(
+                RequestQueueStatistics(
+                    name: queue.name,
+                    waitingCount: queue.waitingCount,
+                    inProgressCount: queue.inProgressCount
+                )
+            )
+        }
         return sum
     }
 

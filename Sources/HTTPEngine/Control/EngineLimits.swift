@@ -2,7 +2,6 @@
 
 public import HTTP2
 public import HTTPSecure
-import HTTPWire
 
 /// Caps of the engine: on connections, on messages and on what is held in memory for a peer.
 ///
@@ -159,6 +158,8 @@ public struct EngineOptions: Sendable {
     public var proxyProtocolPorts: Set<UInt16> = []
     /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
     public var http2: HTTP2Limits? = HTTP2Limits()
+    /// Listeners that are held to something else; where several rules match, each changes what the last one left.
+    public var listeners: [ListenerRule] = []
     /// Where the error log goes; `nil` writes none.
     public var errorLog: LogSink?
     /// Where the access log goes; `nil` writes none.
@@ -168,19 +169,4 @@ public struct EngineOptions: Sendable {
 
     /// Makes options with the defaults.
     public init() {}
-}
-
-extension EngineOptions {
-    /// The limits of HTTP/2 sessions, with the engine's own where they say the same thing.
-    var http2Limits: HTTP2Limits {
-        var limits = http2 ?? HTTP2Limits()
-        limits.head = HeadLimits(
-            headBytesMax: self.limits.maxRequestHeadBytes,
-            targetBytesMax: self.limits.maxRequestTargetBytes,
-            fieldCountMax: self.limits.maxRequestHeaderCount,
-            fieldBytesMax: self.limits.maxRequestHeadBytes
-        )
-        limits.headTimeout = timeouts.headerWait
-        return limits
-    }
 }

@@ -29,6 +29,8 @@ public final class URLGroup: Sendable {
     public let timeouts: TimeoutManager
     /// The cap on request content, unless a request changes its own.
     public let maxRequestBodySize: Int64?
+    /// The group's own count of connections handed over to another protocol; `nil` counts with the server's.
+    let upgradePlaces: ConnectionPlaces?
 
     /// Makes a group.
     ///
@@ -37,17 +39,21 @@ public final class URLGroup: Sendable {
     ///   - queue: where its requests go; without one they get 503.
     ///   - timeouts: `nil` inherits the session's.
     ///   - maxRequestBodySize: the cap on content in bytes, `nil` for none.
+    ///   - maxConcurrentUpgradedConnections: how many of its connections and streams may be handed over to another
+    ///     protocol at once; `nil` counts them with the server's.
     public init(
         session: ServerSession,
         queue: RequestQueue?,
         timeouts: TimeoutManager? = nil,
-        maxRequestBodySize: Int64?
+        maxRequestBodySize: Int64?,
+        maxConcurrentUpgradedConnections: Int? = nil
     ) {
         self.id = Identifiers.next()
         self.session = session
         self.queue = queue
         self.timeouts = timeouts ?? session.timeouts
         self.maxRequestBodySize = maxRequestBodySize
+        upgradePlaces = maxConcurrentUpgradedConnections.map { ConnectionPlaces(limit: $0) {} }
     }
 }
 

@@ -20,10 +20,11 @@ extension Exchange: HTTPUpgradeFeature {
     }
 
     private func takeUpgradePlace() throws {
-        guard loop.engine.upgradePlaces.take() else {
+        let places = target?.group.upgradePlaces ?? loop.engine.upgradePlaces
+        guard places.take() else {
             throw BadHTTPRequestError(statusCode: 503, "as many connections are upgraded as may be")
         }
-        holdsUpgradePlace = true
+        upgradePlace = places
     }
 
     func upgradeNow() throws -> any UpgradedStream {

@@ -82,7 +82,8 @@ public final class Exchange {
     @exclusivity(unchecked) var connectProtocolRange = ByteRange.empty
     /// Whether the head that is being written hands the stream over.
     @exclusivity(unchecked) var isUpgrading = false
-    @exclusivity(unchecked) var holdsUpgradePlace = false
+    /// Where the stream that was handed over is counted.
+    @exclusivity(unchecked) var upgradePlace: ConnectionPlaces?
 
     // The request's content.
     @exclusivity(unchecked) var contentFraming = ContentFraming.none
@@ -319,10 +320,7 @@ public final class Exchange {
         if tlsFacts != nil { tlsFacts = nil }
         connectProtocolRange = .empty
         isUpgrading = false
-        if holdsUpgradePlace {
-            holdsUpgradePlace = false
-            loop.engine.upgradePlaces.release()
-        }
+        if let places = upgradePlace.take() { places.release() }
         queuedAt = 0
         contentFraming = .none
         contentRemaining = 0

@@ -15,7 +15,9 @@ extension HTTP1Driver {
 
     /// The answer for a head whose very bytes were answered from the cache before.
     func memoizedAnswer(_ bytes: Span<UInt8>) -> MemoizedAnswer? {
-        guard mayMemoize, !loop.isDraining, requestCount &+ 1 < loop.requestCountMax else { return nil }
+        guard mayMemoize, !loop.isDraining, requestCount &+ 1 < connection.listener.requestCountMax else {
+            return nil
+        }
         return loop.memo.lookup(
             bytes,
             endpoint: connection.listener.endpoint.id,
@@ -34,7 +36,7 @@ extension HTTP1Driver {
         if loop.log != nil {
             // The log wants the head's parts, which only parsing tells.
             let bytes = UnsafeBufferPointer(rebasing: connection.input[..<answer.requestByteCount])
-            _ = loop.scratchHead.parse(Span(_unsafeElements: bytes), limits: loop.headLimits)
+            _ = loop.scratchHead.parse(Span(_unsafeElements: bytes), limits: connection.listener.headLimits)
             loop.logCacheHit(
                 connection,
                 loop.scratchHead,

@@ -60,7 +60,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
         isFirstHead = true
         parsedByteCount = 0
         isWaitingForContent = false
-        connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.headerWait)
+        connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ connection.listener.headerWait)
     }
 
     // MARK: ProtocolDriver
@@ -129,7 +129,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
             refuse(.headTimeout)
         case .idle where connection.unsentByteCount > 0 && connection.minSendBytesPerSecond > 0:
             // A slow reader is the minimum rate's business.
-            connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.idleTimeout)
+            connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ connection.listener.idleTimeout)
         case .idle:
             loop.counters.timeouts.count()
             loop.logConnectionError(connection, .idleTimeout)
@@ -141,7 +141,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
     }
 
     /// Whether the connection has had as many requests as it may.
-    var isLastRequest: Bool { requestCount >= loop.requestCountMax }
+    var isLastRequest: Bool { requestCount >= connection.listener.requestCountMax }
 
     static let halfCloseGrace: Int64 = 2_000_000_000
 
@@ -197,7 +197,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
             return true
         }
         if phase == .head, !mayBeWhole(input) { return false }
-        switch loop.scratchHead.parse(bytes, limits: loop.headLimits) {
+        switch loop.scratchHead.parse(bytes, limits: connection.listener.headLimits) {
         case .complete(let byteCount):
             return headComplete(UnsafeBufferPointer(rebasing: input[..<byteCount]))
         case .incomplete:
@@ -210,11 +210,13 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
             if phase == .idle {
                 phase = .head
                 headStartedAt = loop.ring.now.nanoseconds
-                if !isFirstHead { connection.setPhaseDeadline(headStartedAt &+ loop.headerWait) }
+                if !isFirstHead {
+                    connection.setPhaseDeadline(headStartedAt &+ connection.listener.headerWait)
+                }
             }
             return false
         case .refused(.http2PrefaceNotSupported, _)
-        where requestCount == 0 && loop.options.http2 != nil && connection.tls == nil:
+        where requestCount == 0 && connection.listener.http2Workspace != nil && connection.tls == nil:
             connection.switchToHTTP2()
             return false
         case .refused(let refusal, _):
@@ -400,7 +402,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
         } else if loop.isDraining {
             connection.closeAfterOutput(lingers: connection.inputCount > 0)
         } else {
-            connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.idleTimeout)
+            connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ connection.listener.idleTimeout)
         }
     }
 

@@ -42,8 +42,11 @@ final class HTTP2Driver: ProtocolDriver {
 
     /// The connection's preface is next.
     func open() {
+        guard let workspace = connection.listener.http2Workspace else {
+            preconditionFailure("HTTP/2 is chosen only where the listener speaks it")
+        }
         loop.counters.http2Connections.count()
-        session = HTTP2Session(workspace: loop.http2Workspace, delegate: self, now: now)
+        session = HTTP2Session(workspace: workspace, delegate: self, now: now)
         idleSince = now
         wantWrite()
         schedule()
@@ -65,6 +68,7 @@ final class HTTP2Driver: ProtocolDriver {
     func connectionClosing() {
         guard let session else { return }
         self.session = nil
+        loop.counters.http2ConnectionsClosed.count()
         session.abandon()
         // The session told of each stream's end; this is for what it could not tell.
         while let stream = streams.last { close(stream) }
@@ -192,7 +196,7 @@ final class HTTP2Driver: ProtocolDriver {
         handle.context = Unmanaged.passUnretained(stream).toOpaque()
         requestCount &+= 1
         loop.counters.http2Streams.count()
-        if requestCount >= loop.requestCountMax { beginDrain() }
+        if requestCount >= connection.listener.requestCountMax { beginDrain() }
         return stream
     }
 
@@ -203,6 +207,7 @@ final class HTTP2Driver: ProtocolDriver {
             stream.tunnel?.connectionEnded()
             exchange.abortedByConnection()
         }
+        loop.counters.http2StreamsClosed.count()
         let last = streams.removeLast()
         if last !== stream {
             streams[stream.index] = last
@@ -227,7 +232,9 @@ final class HTTP2Driver: ProtocolDriver {
 
     // MARK: Deadlines
 
-    private var idleTimeout: Int64 { requestCount == 0 ? loop.headerWait : loop.idleTimeout }
+    private var idleTimeout: Int64 {
+        requestCount == 0 ? connection.listener.headerWait : connection.listener.idleTimeout
+    }
 
     func setDeadline(of stream: HTTP2StreamDriver, after nanoseconds: Int64) {
         let at = now.addingReportingOverflow(nanoseconds)

@@ -8,6 +8,7 @@ extension EngineLoop {
     /// Notes a connection that ends for a reason of its own, without a response.
     @inline(never)
     func logConnectionError(_ connection: Connection, _ refusal: Refusal) {
+        counters.count(refusal.row.reason)
         guard let log, log.isErrorLogged else { return }
         logError(
             log,
@@ -23,8 +24,9 @@ extension EngineLoop {
     /// Notes a message the engine refused.
     @inline(never)
     func logRefusal(_ refusal: Refusal, _ connection: Connection, head exchange: Exchange?) {
-        guard let log, log.isErrorLogged else { return }
         let row = refusal.row
+        counters.count(row.reason)
+        guard let log, log.isErrorLogged else { return }
         if let exchange {
             logError(
                 log,

@@ -21,22 +21,16 @@ final class EngineLoop: LoopDelegate {
     // Held, so that a server nobody refers to any more serves on until it is stopped; `Engine.stop` ends the cycle.
     let engine: Engine
     let options: EngineOptions
+    /// Those of heads that come through a queue.
     let headLimits: HeadLimits
     let counters: LoopCounters
     let blocks = BlockPool()
     let plaintext = PlaintextMemory()
-    let http2Workspace: HTTP2Workspace
+    /// One for each set of limits that listeners have.
+    @exclusivity(unchecked) private var http2Workspaces: [HTTP2Workspace] = []
     /// The value of `Server`, where it is the default.
     let serverLiteral: StaticString?
     let log: LogRing?
-    @exclusivity(unchecked) private(set) var headerWait: Int64
-    @exclusivity(unchecked) private(set) var idleTimeout: Int64
-    let handshakeTimeout: Int64
-    let requestCountMax: UInt32
-    /// Bytes of input held for a connection; over it receiving pauses.
-    ///
-    /// A head must fit.
-    let inputCountMax: Int
 
     @exclusivity(unchecked) private(set) var routes: Routes
     @exclusivity(unchecked) private var listeners: [LoopListener?] = []
@@ -78,20 +72,8 @@ final class EngineLoop: LoopDelegate {
         self.counters = counters
         self.routes = routes
         self.log = log
-        headerWait = engine.options.timeouts.headerWait.saturatedNanoseconds
-        idleTimeout = engine.options.timeouts.idleConnection.saturatedNanoseconds
-        handshakeTimeout = engine.options.timeouts.tlsHandshake.saturatedNanoseconds
-        let limits = engine.options.limits
-        requestCountMax = limits.maxRequestsPerConnection.map { UInt32(clamping: max(1, $0)) } ?? .max
-        inputCountMax = max(limits.maxRequestBufferSize, limits.maxRequestHeadBytes)
-        headLimits = HeadLimits(
-            headBytesMax: limits.maxRequestHeadBytes,
-            targetBytesMax: limits.maxRequestTargetBytes,
-            fieldCountMax: limits.maxRequestHeaderCount,
-            fieldBytesMax: limits.maxRequestHeadBytes
-        )
+        headLimits = ListenerOptions(engine.options).headLimits
         serverLiteral = engine.options.serverHeader == "HTTPRing" ? "HTTPRing" : nil
-        http2Workspace = HTTP2Workspace(limits: engine.options.http2Limits)
         reader = ResponseCacheReader(store: engine.cache)
         memo = HeadMemo(store: engine.cache)
         responseLines = CommonResponseLines(server: engine.options.serverHeader)
@@ -201,15 +183,29 @@ final class EngineLoop: LoopDelegate {
     static let reservedTimers = 1
 
     /// Accepts connections on a socket from now on.
-    func listen(_ endpoint: ListenerEndpoint, listener: Listener) {
+    func listen(_ endpoint: ListenerEndpoint, _ settings: ListenerSettings, listener: Listener) {
         let listener = LoopListener(
             endpoint: endpoint,
+            settings: settings,
             listener: listener,
             index: UInt32(listeners.count),
-            tls: endpoint.scheme == .https ? options.tls : nil
+            loop: self
         )
         listeners.append(listener)
         accept(listener)
+    }
+
+    /// What sessions of HTTP/2 with these limits share.
+    func http2Workspace(of limits: HTTP2Limits) -> HTTP2Workspace {
+        if let known = http2Workspaces.first(where: { $0.limits == limits }) { return known }
+        // Those that no listener and no session has any more, after limits were changed.
+        for index in http2Workspaces.indices.reversed()
+        where isKnownUniquelyReferenced(&http2Workspaces[index]) {
+            http2Workspaces.remove(at: index)
+        }
+        let workspace = HTTP2Workspace(limits: limits)
+        http2Workspaces.append(workspace)
+        return workspace
     }
 
     /// Stops accepting at an endpoint and closes its socket.
@@ -254,7 +250,7 @@ final class EngineLoop: LoopDelegate {
     private func accept(_ listener: LoopListener) {
         guard listener.state == .off || listener.state == .paused, !isDraining else { return }
         if listener.parkedSocket >= 0 {
-            guard engine.connectionPlaces.take() else {
+            guard listener.places.take() else {
                 pause(listener, retryAfter: 0)
                 return
             }
@@ -263,7 +259,7 @@ final class EngineLoop: LoopDelegate {
             connectionAccepted(socket, listener)
         }
         let token = Token(kind: TokenKind.accept.rawValue, generation: 0, slot: listener.index)
-        if engine.connectionPlaces.hasAmpleRoom {
+        if listener.places.hasAmpleRoom {
             listener.state = .multishot
             ring.acceptMultishot(listener: listener.socket, token: token)
         } else {
@@ -279,7 +275,7 @@ final class EngineLoop: LoopDelegate {
         if nanoseconds > 0 {
             ring.timers.schedule(EngineLoop.acceptTimer, at: ring.now.adding(nanoseconds: nanoseconds))
         } else {
-            engine.connectionPlaces.waitForPlace()
+            listener.places.waitForPlace()
         }
     }
 
@@ -293,7 +289,7 @@ final class EngineLoop: LoopDelegate {
         guard index < listeners.count, let listener = listeners[index] else { return }
         if completion.result >= 0 { admit(completion.result, listener) }
         guard !completion.hasMore else {
-            if !engine.connectionPlaces.hasAmpleRoom, listener.state == .multishot {
+            if !listener.places.hasAmpleRoom, listener.state == .multishot {
                 listener.state = .once
                 ring.cancel(
                     completion.token,
@@ -326,14 +322,14 @@ final class EngineLoop: LoopDelegate {
         if isDraining {
             Socket.close(socket)
         } else if listener.state == .once, listener.parkedSocket < 0 {
-            if engine.connectionPlaces.take() {
+            if listener.places.take() {
                 connectionAccepted(socket, listener)
             } else {
                 listener.parkedSocket = socket
             }
         } else {
             // Of a multishot accept that was armed with ample room.
-            engine.connectionPlaces.takeUnchecked()
+            listener.places.takeUnchecked()
             connectionAccepted(socket, listener)
         }
     }
@@ -355,9 +351,10 @@ final class EngineLoop: LoopDelegate {
 
     func connectionEnded(_ connection: Connection) {
         counters.connectionsClosed.count()
+        counters.connectionDurations.record(nanoseconds: ring.now.nanoseconds &- connection.acceptedAt)
         openCount -= 1
         freeSlots.append(connection.slot)
-        engine.connectionPlaces.release()
+        connection.listener.places.release()
         if isDraining, openCount == 0 { reportDrained() }
     }
 
@@ -371,9 +368,8 @@ final class EngineLoop: LoopDelegate {
 
     /// Waits by other time-outs from now on; what is waited for already keeps its deadline.
     func setTimeouts(_ timeouts: TimeoutManager) {
-        headerWait = timeouts.headerWait.saturatedNanoseconds
-        idleTimeout = timeouts.idleConnection.saturatedNanoseconds
-        http2Workspace.setHeadTimeout(timeouts.headerWait)
+        // Connections of a closed one live on.
+        for listener in listeners.compactMap({ $0 }) + retiredListeners { listener.follow(timeouts, self) }
     }
 
     /// Routes by `routes` from now on.

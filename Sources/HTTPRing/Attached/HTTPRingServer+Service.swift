@@ -23,7 +23,9 @@ extension HTTPRingServer {
             allowed: allowed
         )
         do {
-            for prefix in prefixes { try await register(prefix, connection) }
+            for (index, prefix) in prefixes.enumerated() {
+                try await register(prefix, connection, group(ofPrefix: index))
+            }
             let passed = try connection.attach()
             let registrations = attached.withLock { $0.registrations }
             for loop in 0..<passed.count / 3 {
@@ -61,12 +63,16 @@ extension HTTPRingServer {
 
     /// Registers a prefix at the service and serves what comes below it.
     @discardableResult
-    func register(_ prefix: URLPrefix, _ connection: ServiceConnection) async throws -> URLPrefix {
+    func register(
+        _ prefix: URLPrefix,
+        _ connection: ServiceConnection,
+        _ group: URLGroup
+    ) async throws -> URLPrefix {
         // Known before the first request comes, unless the service chooses the port.
-        if prefix.port != 0 { await serve(prefix) }
+        if prefix.port != 0 { await serve(prefix, group) }
         do {
             let bound = try connection.register(prefix)
-            if bound != prefix { await serve(bound) }
+            if bound != prefix { await serve(bound, group) }
             serverAddresses.add(bound.description)
             return bound
         } catch {
@@ -75,7 +81,7 @@ extension HTTPRingServer {
         }
     }
 
-    private func serve(_ prefix: URLPrefix) async {
+    private func serve(_ prefix: URLPrefix, _ group: URLGroup) async {
         let registration = QueueRegistration(prefix: prefix, group: group)
         let all = attached.withLock { attached in
             attached.registrations[QueueRegistration.number(of: prefix)] = registration

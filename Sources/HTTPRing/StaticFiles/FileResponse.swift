@@ -72,7 +72,7 @@ struct FileResponse {
 
     /// The fields a 304 repeats of the 200 (RFC 9110 §15.4.5).
     private func addValidators() {
-        for id in [FieldID.eTag, .lastModified, .cacheControl] {
+        for id in [FieldID.eTag, .lastModified, .cacheControl, .vary] {
             if let value = file.fields[id] { set(id, value) }
         }
     }

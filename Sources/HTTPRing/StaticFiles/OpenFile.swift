@@ -15,6 +15,8 @@ final class OpenFile: Sendable {
     /// All the fields of a 200 response.
     let fields: FieldSection
     let mediaType: String
+    /// The codings in which it lies beside itself.
+    let codings: [PrecompressedCoding]
     /// The content, where it is not too long and was in the page cache.
     let content: [UInt8]?
     /// How many bytes of content are held.
@@ -27,6 +29,8 @@ final class OpenFile: Sendable {
         descriptor: Int32,
         status: stat,
         mediaType: String,
+        coding: PrecompressedCoding?,
+        codings: [PrecompressedCoding],
         cacheControl: String?,
         contentByteCountMax: Int,
         readAt: Int64,
@@ -35,9 +39,10 @@ final class OpenFile: Sendable {
         self.descriptor = descriptor
         self.readAt = readAt
         self.mediaType = mediaType
+        self.codings = codings
         byteCount = Int64(status.st_size)
         let seconds = Int64(status.st_mtim.tv_sec)
-        let tag = OpenFile.entityTag(status, seconds, now: unixNanoseconds)
+        let tag = OpenFile.entityTag(status, seconds, coding, now: unixNanoseconds)
         representation = Preconditions.Representation(entityTag: tag, lastModified: seconds)
         var fields = FieldSection()
         do {
@@ -45,7 +50,12 @@ final class OpenFile: Sendable {
             fields.append(id: .contentLength, decimal: byteCount)
             try fields.append(id: .lastModified, value: HTTPDate(unixSeconds: seconds).text)
             if let tag { try fields.append(id: .eTag, value: tag.text) }
-            fields.append(id: .acceptRanges, literal: "bytes")
+            if let coding {
+                fields.append(id: .contentEncoding, literal: coding.name)
+            } else {
+                fields.append(id: .acceptRanges, literal: "bytes")
+            }
+            if coding != nil || !codings.isEmpty { fields.append(id: .vary, literal: "Accept-Encoding") }
             if let cacheControl { try fields.append(id: .cacheControl, value: cacheControl) }
         } catch {
             preconditionFailure(
@@ -58,15 +68,20 @@ final class OpenFile: Sendable {
 
     deinit { close(descriptor) }
 
-    /// The length and the time of the last change, in hexadecimal.
+    /// The length and the time of the last change, in hexadecimal, and the coding.
     ///
     /// Weak while that time is less than a second ago: the file may change again and keep both.
-    private static func entityTag(_ status: stat, _ seconds: Int64, now: Int64) -> EntityTag? {
+    private static func entityTag(
+        _ status: stat,
+        _ seconds: Int64,
+        _ coding: PrecompressedCoding?,
+        now: Int64
+    ) -> EntityTag? {
         let nanoseconds = seconds &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
         let age = now &- nanoseconds
         let text =
             String(UInt64(bitPattern: nanoseconds), radix: 16) + "-"
-            + String(UInt64(status.st_size), radix: 16)
+            + String(UInt64(status.st_size), radix: 16) + (coding.map { "-\($0.name)" } ?? "")
         return EntityTag(opaque: text, isWeak: age < 1_000_000_000)
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import HTTPFeatures
+import HTTPWire
 
 extension StaticFiles {
     /// What a request's path names.
@@ -25,31 +27,89 @@ extension StaticFiles {
             guard let indexFile = options.indexFile else { return .missing }
             name += indexFile
         }
-        guard let descriptor = try root.open(name) else { return .missing }
+        switch try open(name, codings: try openForms(of: name, path, now), now) {
+        case .file(let file):
+            cache.keep(file, path)
+            return .file(file)
+        case .directory: return namesDirectory || options.indexFile == nil ? .missing : .directory
+        case .missing: return .missing
+        }
+    }
+
+    /// Opens the file of a name, or its form in `coding`; `codings` are those in which it lies beside itself.
+    private func open(
+        _ name: String,
+        coding: PrecompressedCoding? = nil,
+        codings: [PrecompressedCoding] = [],
+        _ now: Int64
+    ) throws -> Found {
+        guard let descriptor = try root.open(name + (coding?.suffix ?? "")) else { return .missing }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            return .missing
+            return status.st_mode & S_IFMT == S_IFDIR ? .directory : .missing
         }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-            return isDirectory && !namesDirectory && options.indexFile != nil ? .directory : .missing
-        }
-        let file = OpenFile(
-            descriptor: descriptor,
-            status: status,
-            mediaType: MediaTypes.type(of: name, adding: options.mediaTypes),
-            cacheControl: options.cacheControl,
-            contentByteCountMax: min(
-                options.heldContentByteCountMax,
-                options.heldContentTotalByteCountMax / 2
-            ),
-            readAt: now,
-            unixNanoseconds: options.unixNanoseconds()
+        return .file(
+            OpenFile(
+                descriptor: descriptor,
+                status: status,
+                mediaType: MediaTypes.type(of: name, adding: options.mediaTypes),
+                coding: coding,
+                codings: codings,
+                cacheControl: options.cacheControl,
+                contentByteCountMax: min(
+                    options.heldContentByteCountMax,
+                    options.heldContentTotalByteCountMax / 2
+                ),
+                readAt: now,
+                unixNanoseconds: options.unixNanoseconds()
+            )
         )
-        cache.keep(file, path)
-        return .file(file)
+    }
+
+    // MARK: Coded forms
+
+    /// Opens and keeps what lies beside a file.
+    ///
+    /// - Returns: the codings there are, in the options' order.
+    private func openForms(of name: String, _ path: String, _ now: Int64) throws -> [PrecompressedCoding] {
+        try options.precompressedCodings.filter { coding in
+            guard case .file(let form) = try open(name, coding: coding, now) else { return false }
+            cache.keep(form, path + coding.cacheSuffix)
+            return true
+        }
+    }
+
+    /// The form of a file that a request gets: the one in the coding its client likes best, or the file itself.
+    ///
+    /// Parts are parts of the file itself.
+    func form(
+        of file: OpenFile,
+        at path: String,
+        for request: any HTTPRequestFeature
+    ) throws -> OpenFile {
+        guard !file.codings.isEmpty, let accepted = request.value(of: .acceptEncoding),
+            request.value(of: .range) == nil,
+            let index = FieldSyntax.preferredCoding(
+                of: file.codings.map(\.name),
+                in: Array(accepted.utf8).span
+            )
+        else { return file }
+        let coding = file.codings[index]
+        let now = options.monotonicNanoseconds()
+        if let form = cache.find(path + coding.cacheSuffix, now: now) { return form }
+        guard let name = fileName(path), case .file(let form) = try open(name, coding: coding, now) else {
+            return file
+        }
+        cache.keep(form, path + coding.cacheSuffix)
+        return form
+    }
+
+    /// The file a path stands for, below the root.
+    private func fileName(_ path: String) -> String? {
+        guard let name = relativeName(path) else { return nil }
+        guard name.isEmpty || name.utf8.last == UInt8(ascii: "/") else { return name }
+        return options.indexFile.map { name + $0 }
     }
 
     /// The path below the root, or `nil` for one that names nothing.
@@ -78,4 +138,9 @@ extension StaticFiles {
         let lower = Substring(segment).lowercased()
         return !lower.utf8.indices.contains { lower[$0...].hasPrefix("%2f") }
     }
+}
+
+extension PrecompressedCoding {
+    /// Sets the form's place in the cache of open files apart from all paths, none of which has a NUL.
+    fileprivate var cacheSuffix: String { "\0" + suffix }
 }

@@ -14,6 +14,11 @@ public struct StaticFilesOptions: Sendable {
     public var cacheControl: String?
     /// Media types by lower-case extension without its dot, over the built-in table.
     public var mediaTypes: [String: String] = [:]
+    /// Codings in which files may lie beside themselves, the best one first; none by default.
+    ///
+    /// `app.js.br` is sent for `app.js` to clients that take brotli, with `Vary: Accept-Encoding` and a tag of its
+    /// own; requests for a range get the file itself. Whoever changes a file must change its coded forms, too.
+    public var precompressedCodings: [PrecompressedCoding] = []
     /// How many files are held open at most; 0 opens them for each request.
     public var openFileCountMax = 1024
     /// How long an open file stands for its path, so that a change is seen at most so much later.
@@ -57,7 +62,8 @@ public struct StaticFilesOptions: Sendable {
 /// followed as long as they stay below the root.
 ///
 /// **Semantics**: GET and HEAD with `Last-Modified`, `ETag`, conditions, `Range` and `If-Range`
-/// (RFC 9110 §13, §14). Other methods on a file get 405 with `Allow`.
+/// (RFC 9110 §13, §14). With `precompressedCodings`, what lies beside a file in a coding the client takes is sent
+/// in its place, as nginx's `gzip_static` does. Other methods on a file get 405 with `Allow`.
 ///
 /// **Cost**: a file asked for within the last second costs a look-up; up to 32 KiB leave from memory by
 /// reference, more from the page cache. Opening a file whose directory entry the kernel does not have at hand
@@ -118,7 +124,9 @@ public struct StaticFiles: Sendable {
             redirectToDirectory(request, response)
         case .file(let file):
             switch request.knownMethod {
-            case .get, .head: try await FileResponse(file, context, request, response).send()
+            case .get, .head:
+                let form = try form(of: file, at: request.path, for: request)
+                try await FileResponse(form, context, request, response).send()
             case .options: allow(204, response)
             default: allow(405, response)
             }

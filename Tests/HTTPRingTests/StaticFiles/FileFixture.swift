@@ -37,6 +37,8 @@ final class FileFixture: Sendable {
         utimensat(AT_FDCWD, path, &times, 0)
     }
 
+    func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: root + "/" + name) }
+
     func link(_ name: String, to target: String) throws {
         try FileManager.default.createSymbolicLink(atPath: root + "/" + name, withDestinationPath: target)
     }
