@@ -87,13 +87,15 @@ public enum ControlRequest: Sendable, Hashable {
     case attach(queue: UInt64, payload: [UInt8])
     /// Takes no more requests of a queue that the client is attached to; those it has go on.
     case drain(queue: UInt64)
+    /// Answers `ControlEvent.ping`.
+    case pong(queue: UInt64)
 }
 
 extension ControlRequest {
     fileprivate enum Command: UInt8 {
         case add = 1, update, delete, show, flushCache, flushLogs, recycle, createSession, createGroup,
             openQueue
-        case close, bind, register, unregister, setProperties, attach, drain
+        case close, bind, register, unregister, setProperties, attach, drain, pong
     }
 
     /// The message that carries the request; `number` is repeated in the answers.
@@ -152,6 +154,7 @@ extension ControlRequest {
             writer.command(.attach, queue)
             writer.data(payload)
         case .drain(let queue): writer.command(.drain, queue)
+        case .pong(let queue): writer.command(.pong, queue)
         default: preconditionFailure("encoded(number:) writes every other request")
         }
     }
@@ -202,6 +205,7 @@ extension ControlRequest {
         case .setProperties: .setProperties(try reader.number(), try reader.values())
         case .attach: .attach(queue: try reader.number(), payload: try reader.data())
         case .drain: .drain(queue: try reader.number())
+        case .pong: .pong(queue: try reader.number())
         }
     }
 }
