@@ -49,6 +49,7 @@ extension TestEngine {
         let engine = engine
         await engine.onLoop(0) { loop in
             guard let socket = try? Listener.open(.loopback(port: 0))[0] else { return }
+            let options = ListenerOptions(engine.options)
             let listener = LoopListener(
                 endpoint: ListenerEndpoint(
                     id: .max,
@@ -58,7 +59,7 @@ extension TestEngine {
                     isUnixSocket: false,
                     text: "test"
                 ),
-                settings: ListenerSettings(ListenerOptions(engine.options), engine),
+                settings: ListenerSettings(options, engine, standard: options),
                 listener: socket,
                 index: .max,
                 loop: loop
