@@ -235,7 +235,8 @@ let package = Package(
         .testTarget(
             name: "HTTPRingServiceTests",
             dependencies: [
-                "HTTPRingService", "HTTPEngine", "IORing", "TestKit", "URLPrefixes", "httpring",
+                "HTTPRingControl", "HTTPRingService", "HTTPEngine", "HTTPSecure", "IORing", "TestKit",
+                "URLPrefixes", "httpring",
                 "httpringd",
                 "testapp",
             ],

@@ -8,6 +8,8 @@ public enum ControlEvent: UInt8, Sendable {
     case demandStart
     /// The queue is gone.
     case queueClosed
+    /// The queue's process shall say that it is alive: `ControlRequest.pong`.
+    case ping
 }
 
 /// What the service answers.

@@ -87,6 +87,8 @@ public enum ControlRequest: Sendable, Hashable {
     case attach(queue: UInt64, payload: [UInt8])
     /// Takes no more requests of a queue that the client is attached to; those it has go on.
     case drain(queue: UInt64)
+    /// Answers `ControlEvent.ping`.
+    case pong(queue: UInt64)
     /// Lets the client hand requests on to a queue of this name, whenever there is one that its user may open.
     ///
     /// Answered with the number by which the transport names it. Asked for before `attach`.
@@ -97,7 +99,7 @@ extension ControlRequest {
     fileprivate enum Command: UInt8 {
         case add = 1, update, delete, show, flushCache, flushLogs, recycle, createSession, createGroup,
             openQueue
-        case close, bind, register, unregister, setProperties, attach, drain, delegation
+        case close, bind, register, unregister, setProperties, attach, drain, pong, delegation
     }
 
     /// The message that carries the request; `number` is repeated in the answers.
@@ -156,6 +158,7 @@ extension ControlRequest {
             writer.command(.attach, queue)
             writer.data(payload)
         case .drain(let queue): writer.command(.drain, queue)
+        case .pong(let queue): writer.command(.pong, queue)
         case .delegation(let target):
             writer.command(.delegation)
             writer.text(target)
@@ -209,6 +212,7 @@ extension ControlRequest {
         case .setProperties: .setProperties(try reader.number(), try reader.values())
         case .attach: .attach(queue: try reader.number(), payload: try reader.data())
         case .drain: .drain(queue: try reader.number())
+        case .pong: .pong(queue: try reader.number())
         case .delegation: .delegation(target: try reader.text())
         }
     }

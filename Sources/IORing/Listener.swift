@@ -30,6 +30,8 @@ public final class Listener: Sendable {
         ///
         /// Switch it off only for ports that are ours.
         public var refusesTakenPort: Bool
+        /// Whether an address that the machine does not have, or not yet, may be listened on (ip(7), `IP_FREEBIND`).
+        public var bindsAbsentAddress = false
 
         /// Makes options; each value left out has the default that suits a server.
         public init(
@@ -144,6 +146,13 @@ public final class Listener: Sendable {
         }
         if result == 0 && address.family == .ipv6 {
             result = hr_set_option(socket, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
+        }
+        if result == 0 && options.bindsAbsentAddress {
+            // IPV6_FREEBIND [4.15] is new to some C libraries.
+            result =
+                address.family == .ipv4
+                ? hr_set_option(socket, Int32(IPPROTO_IP), IP_FREEBIND, 1)
+                : hr_set_option(socket, Int32(IPPROTO_IPV6), 78, 1)
         }
         if result == 0 {
             result = set(options, on: socket)

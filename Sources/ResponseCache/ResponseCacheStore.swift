@@ -17,7 +17,18 @@ internal import Synchronization
 /// `UriScavengerPeriod`, `HttpFlushResponseCache`).
 public final class ResponseCacheStore: Sendable {
     /// The bounds.
-    public let limits: CacheLimits
+    public var limits: CacheLimits {
+        var limits = startingLimits
+        limits.entryBytesMax = entryBytesMax
+        return limits
+    }
+    /// Bytes of the largest response, head and body, that is stored from now on.
+    public var entryBytesMax: Int {
+        get { largestEntry.load(ordering: .relaxed) }
+        set { largestEntry.store(newValue, ordering: .relaxed) }
+    }
+    private let startingLimits: CacheLimits
+    private let largestEntry: Atomic<Int>
     /// Counts changes; published after each.
     private let published = Atomic<UInt64>(1)
     /// Counts flushes; see `flushGeneration`.
@@ -26,7 +37,8 @@ public final class ResponseCacheStore: Sendable {
 
     /// Makes an empty cache.
     public init(limits: CacheLimits = CacheLimits()) {
-        self.limits = limits
+        startingLimits = limits
+        largestEntry = Atomic(limits.entryBytesMax)
     }
 
     /// Changes with every change of what look-ups may give.

@@ -111,7 +111,11 @@ struct AddListenAddress: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "iplisten",
         abstract: "Adds an address to those that wildcards and names listen on.",
-        discussion: "While the list is empty they listen on all addresses."
+        discussion: """
+            While the list is empty they listen on all addresses. Takes effect at once, for what is registered already \
+            too. 'localhost' stays on loopback, and a prefix of an address on it. The machine need not have the \
+            address yet.
+            """
     )
 
     @Option(help: "An IPv4 or IPv6 address without a port.")
@@ -132,7 +136,12 @@ struct AddTimeout: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "timeout",
         abstract: "Sets a time-out of the whole service.",
-        discussion: "EXAMPLE\n  httpring add timeout timeouttype=idleconnectiontimeout value=60"
+        discussion: """
+            Counts for waits that begin from now on, over the configuration file's value.
+
+            EXAMPLE
+              httpring add timeout timeouttype=idleconnectiontimeout value=60
+            """
     )
 
     @Option(help: "idleconnectiontimeout or headerwaittimeout.")
@@ -155,10 +164,17 @@ struct AddTimeout: ParsableCommand {
 struct AddCacheParameter: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cacheparam",
-        abstract: "Sets a parameter of the response cache."
+        abstract: "Sets a parameter of the response cache.",
+        discussion: """
+            maxcacheresponsesize is the largest response that is stored from now on, 262144 unless set. Whole responses \
+            are stored, so that cacherangechunksize is refused (exit code 81).
+
+            EXAMPLE
+              httpring add cacheparam type=maxcacheresponsesize value=1048576
+            """
     )
 
-    @Option(help: "maxcacheresponsesize or cacherangechunksize.")
+    @Option(help: "maxcacheresponsesize.")
     var type: String
 
     @Option(help: "Bytes.")

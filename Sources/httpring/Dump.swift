@@ -72,6 +72,8 @@ struct Dump: ParsableCommand {
             ("verbosity", record["verbosity"].text),
             ("enabled", record["state"].text == "Active" ? "yes" : "no"),
             ("startup", record["startupSeconds"].text),
+            ("idle", record["idleSeconds"].text),
+            ("ping", record["pingSeconds"].text),
         ]
         if record["unit"] != .none { words.append(("unit", record["unit"].text)) }
         words += record["urls"].elements.map { ("url", $0.text) }

@@ -202,7 +202,12 @@ struct ShowQueues: ParsableCommand {
                 var text = ServiceStateText.queue(record, level: 1)
                 text += Layout.line(2, "Requests waiting: \(record["waiting"].number)")
                 text += Layout.line(2, "Requests in progress: \(record["inProgress"].number)")
+                text += Layout.line(2, "Requests since the start: \(record["requests"].number)")
                 text += Layout.line(2, "Unit: \(record["unit"] == .none ? "(null)" : record["unit"].text)")
+                for (label, name) in [("Start-up", "startup"), ("Idle stop", "idle"), ("Ping", "ping")]
+                where record["unit"] != .none {
+                    text += Layout.line(2, "\(label) (secs): \(record["\(name)Seconds"].number)")
+                }
                 let users = record["access"].elements.compactMap {
                     AccessControlList.Subject(text: $0.text[...])
                 }

@@ -125,12 +125,18 @@ struct QueueOptions: ParsableArguments {
     var unit: String?
     @Option(help: "Seconds in which a process must be ready. Default 90.")
     var startup: String?
+    @Option(
+        help: "Seconds without a request after which its processes are told to end; 0 is never. Default 0."
+    )
+    var idle: String?
+    @Option(help: "Seconds in which a process must say that it is alive; 0 asks never. Default 90.")
+    var ping: String?
 
     /// What was given.
     func values() throws -> [NamedValue] {
         let single: [(String, String?)] = [
             ("length", length), ("verbosity", verbosity), ("enabled", enabled), ("unit", unit),
-            ("startup", startup),
+            ("startup", startup), ("idle", idle), ("ping", ping),
         ]
         return single.compactMap { name, value in value.map { NamedValue(name, $0) } }
             + url.map { NamedValue("url", $0) }

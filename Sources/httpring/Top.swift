@@ -7,7 +7,7 @@ import HTTPRingService
 /// `httpring top`.
 struct Top: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows rates, queues and cache hits in the terminal, every second.",
+        abstract: "Shows rates, queues, slow prefixes and cache hits in the terminal, every second.",
         discussion: """
             Ctrl-C ends it. Where standard output is no terminal, blocks follow one another.
 
@@ -83,7 +83,35 @@ struct Top: ParsableCommand {
                     + ["processes", "waiting", "inProgress", "maxRequests"].map { "\(queue[$0].number)" }
             )
         }
-        return text + "\n"
+        return text + "\n" + prefixes(before, now, seconds) + "\n"
+    }
+
+    /// The prefixes whose requests took longest in the mean, of those that had some.
+    private static func prefixes(_ before: Sample, _ now: Sample, _ seconds: Double) -> String {
+        var earlier: [String: ControlValue] = [:]
+        for prefix in before.values["prefixes"].elements { earlier[prefix["url"].text] = prefix }
+        var rows: [(mean: Double, words: [String])] = []
+        for prefix in now.values["prefixes"].elements {
+            let old = earlier[prefix["url"].text] ?? .none
+            func growth(_ name: String) -> Double {
+                let (difference, overflow) = prefix[name].number.subtractingReportingOverflow(
+                    old[name].number
+                )
+                return overflow ? 0 : Double(difference)
+            }
+            let ended =
+                growth("requests") + Double(old["inProgress"].number) - Double(prefix["inProgress"].number)
+            guard growth("requests") > 0 || prefix["inProgress"].number > 0 else { continue }
+            let mean = ended > 0 ? growth("microseconds") / ended / 1000 : 0
+            let words = [
+                prefix["url"].text, number(growth("requests") / seconds), "\(prefix["inProgress"].number)",
+                number(mean), number(Double(prefix["microsecondsMax"].number) / 1000),
+            ]
+            rows.append((mean, words))
+        }
+        rows.sort { $0.mean > $1.mean }
+        return columns(["SLOWEST PREFIXES", "REQUESTS/S", "IN PROGRESS", "MEAN ms", "LONGEST ms"])
+            + rows.prefix(10).map { columns($0.words) }.joined()
     }
 
     private static func row(_ label: String, _ value: String, _ other: String, _ otherValue: String) -> String

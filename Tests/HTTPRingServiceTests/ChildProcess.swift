@@ -24,8 +24,14 @@ final class ChildProcess {
     ///   - path: the program.
     ///   - arguments: what follows its name.
     ///   - environment: added to the test's own.
+    ///   - descriptors: what it has open from 3 on.
     /// - Throws: where it cannot be started.
-    init(_ path: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+    init(
+        _ path: String,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        descriptors: [Int32] = []
+    ) throws {
         self.path = path
         let (output, errors) = (try Stream.make(), try Stream.make())
         defer {
@@ -38,6 +44,12 @@ final class ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output.write, 1)
         posix_spawn_file_actions_adddup2(&actions, errors.write, 2)
+        // Copies with high numbers: none is where another is to come.
+        let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 500) }
+        defer { for copy in copies { close(copy) } }
+        for (index, copy) in copies.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, copy, 3 + Int32(index))
+        }
         let values = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var words = ([path] + arguments).map { strdup($0) } + [nil]
         var settings = values.map { strdup("\($0.key)=\($0.value)") } + [nil]

@@ -16,22 +16,17 @@ final class FakeEngine: EngineControl {
     var certificates: [CertificateBinding] = []
     var failure: ControlFailure?
     var waiting = 0
+    var traffic: [PrefixTraffic] = []
 
     private func check() throws(ControlFailure) { if let failure { throw failure } }
 
     func openQueue(_ id: UInt64, _ settings: QueueSettings) { queues[id] = settings }
 
-    func updateQueue(_ id: UInt64, _ settings: QueueSettings) throws(ControlFailure) {
-        try check()
-        queues[id] = settings
-    }
+    func updateQueue(_ id: UInt64, _ settings: QueueSettings) { queues[id] = settings }
 
     func closeQueue(_ id: UInt64) { queues[id] = nil }
 
-    func setGroup(_ id: UInt64, _ settings: GroupSettings) throws(ControlFailure) {
-        try check()
-        groups[id] = settings
-    }
+    func setGroup(_ id: UInt64, _ settings: GroupSettings) { groups[id] = settings }
 
     func closeGroup(_ id: UInt64) { groups[id] = nil }
 
@@ -76,11 +71,8 @@ final class FakeEngine: EngineControl {
     func flushCache(url: String?, recursive: Bool) throws(ControlFailure) -> Int { 7 }
     func flushLogs() {}
     var statistics: EngineStatistics { EngineStatistics() }
-    func counts(ofQueue id: UInt64) -> QueueCounts {
-        var counts = QueueCounts()
-        counts.waiting = waiting
-        return counts
-    }
+    func waitingCount(ofQueue id: UInt64) -> Int { waiting }
+    func prefixTraffic(resetsLongest: Bool) -> [PrefixTraffic] { traffic }
     func cachedResponses(url: String?) throws(ControlFailure) -> [ControlValue] { [] }
 }
 
@@ -129,6 +121,7 @@ final class PlaneFixture {
     let plane: ControlPlane
     var audit: [AuditRecord] = []
     var events: [(ClientID, ControlEvent)] = []
+    var parted: [ClientID] = []
 
     init(_ state: ServiceState = ServiceState(), limits: ControlLimits = ControlLimits()) throws {
         files = MemoryStateFiles("/var/state", state.rendered())
@@ -144,6 +137,7 @@ final class PlaneFixture {
         )
         plane.listeners.audit = { [unowned self] in audit.append($0) }
         plane.listeners.event = { [unowned self] client, event, _ in events.append((client, event)) }
+        plane.listeners.disconnect = { [unowned self] client, _ in parted.append(client) }
         let failures = plane.start()
         precondition(failures.isEmpty, "The state of a test is right.")
     }

@@ -21,6 +21,8 @@ struct ProgramTests {
             (["delete", "urlacl", "url=http://+:18080/none/"], 66, "not reserved"),
             (["add", "timeout", "timeouttype=headerwaittimeout", "value=70000"], 65, "1 to 65535"),
             (["recycle", "none"], 66, "show queue"),
+            (["add", "cacheparam", "type=cacherangechunksize", "value=1"], 81, "whole responses"),
+            (["add", "queue", "name=q", "ping=90000"], 65, "0 to 86400"),
             (["bend"], 64, "Usage"),
         ] as [([String], Int32, String)] {
             let environment = ["HTTPRING_SOCKET": service.directory + "/control.sock"]
@@ -238,6 +240,37 @@ struct ProgramTests {
         #expect(try status() == "503")
         #expect(try service.httpring("delete", "sslcert", key).status == 0)
         #expect(try status() == "000")
+    }
+
+    @Test(
+        "time-outs, the listen list and the cache's limit take effect at once, and are there after a restart"
+    )
+    func settings() throws {
+        let service = try ServiceProcess()
+        try service.start()
+        let port = ServiceProcess.freePort()
+        let queue = try service.httpring("add", "queue", "name=q", "url=http://*:\(port)/", "enabled=no")
+        #expect(queue.status == 0, "\(queue.errors)")
+        #expect(try Self.status(of: "/", port: port) == 503)
+        for arguments in [
+            ["add", "iplisten", "ipaddress=127.0.0.2"],
+            ["add", "timeout", "timeouttype=idleconnectiontimeout", "value=7"],
+            ["add", "cacheparam", "type=maxcacheresponsesize", "value=77"],
+        ] {
+            let environment = ["HTTPRING_SOCKET": service.directory + "/control.sock"]
+            let outcome = try ServiceProcess.run("httpring", arguments, environment: environment)
+            #expect(outcome.status == 0 && !outcome.output.contains("next time"), "\(outcome)")
+        }
+        #expect(throws: (any Error).self) { try Self.status(of: "/", port: port) }
+        service.end(SIGKILL)
+        try service.start()
+        #expect(throws: (any Error).self) { try Self.status(of: "/", port: port) }
+        #expect(try service.httpring("show", "timeout").output.contains(": 7\n"))
+        #expect(try service.httpring("show", "cacheparam").output.contains("77"))
+        #expect(try service.httpring("delete", "iplisten", "ipaddress=127.0.0.2").status == 0)
+        #expect(try Self.status(of: "/", port: port) == 503)
+        let shown = try service.httpring("top", "--count", "1").output
+        #expect(shown.contains("SLOWEST PREFIXES") && shown.contains("QUEUE"))
     }
 
     /// The status of a response on loopback.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import IORing
+import IORing
 public import ResponseCache
 import Synchronization
 public import URLPrefixes
@@ -21,32 +21,55 @@ public final class Engine: Sendable {
     let offloads = OffloadThreads(threadCountMax: Processors.usable.count)
     private let log: LogHub?
     private let eventHandler: @Sendable (EngineEvent) -> Void
-    private let control: Mutex<Control>
+    let control: Mutex<Control>
 
-    private struct Control {
+    /// What control threads share.
+    struct Control {
         var table = PrefixTable()
         var targets: [RouteTarget?] = []
+        var nextRegistration: UInt32 = 1
         var loops: [LoopHandle] = []
         var endpoints: [OpenEndpoint] = []
         var nextEndpointID: UInt32 = 1
+        /// Where wildcards and names listen; empty for everywhere.
+        var listenAddresses: [IPAddressLiteral] = []
+        /// Sockets that nobody accepts from yet.
+        var waitingListeners: [WaitingListener] = []
+        var isAcceptingHeld = false
+        /// The time-outs of listeners for which nothing in particular is said.
+        var timeouts: TimeoutManager
+        /// Changes with every socket that comes or goes.
+        var listenerRevision: UInt64 = 0
+        /// Sockets of an engine before this one, for the prefixes that will listen there.
+        var kept: [Listener] = []
         var state = State.new
     }
 
-    private enum State { case new, running, stopping, stopped }
+    enum State { case new, running, stopping, stopped }
 
     /// A loop as other threads see it.
-    private struct LoopHandle: Sendable {
+    struct LoopHandle: Sendable {
         let ring: Loop
         let counters: LoopCounters
         // SAFETY: touched only in work posted to its ring.
         nonisolated(unsafe) let loop: EngineLoop
     }
 
-    private struct OpenEndpoint: Sendable {
+    struct OpenEndpoint: Sendable {
         let endpoint: ListenerEndpoint
         let address: SocketAddress
+        /// The sockets that were opened for prefixes; none for those that came from elsewhere.
+        var listeners: [Listener]
         /// Prefixes that need it; an address of the options' own has none and stays.
         var useCount: Int
+    }
+
+    /// A socket that a loop will accept from once the routes of its prefix are there.
+    struct WaitingListener: Sendable {
+        let endpoint: ListenerEndpoint
+        let settings: ListenerSettings
+        let listener: Listener
+        let loop: LoopHandle
     }
 
     private let drained = DrainSignal()
@@ -75,7 +98,7 @@ public final class Engine: Sendable {
         connectionPlaces = ConnectionPlaces(limit: options.limits.maxConnections) { pokes.resumeAccepting() }
         addressPlaces = options.limits.maxConnectionsPerAddress.map { AddressPlaces(limit: $0) }
         upgradePlaces = ConnectionPlaces(limit: options.limits.maxConcurrentUpgradedConnections) {}
-        control = Mutex(Control())
+        control = Mutex(Control(timeouts: options.timeouts))
     }
 
     private let pokeTargets: LoopPokes
@@ -154,6 +177,10 @@ public final class Engine: Sendable {
         let loops = control.withLock { control -> [LoopHandle] in
             guard control.state == .running else { return [] }
             control.state = .stopping
+            // The loops close theirs now; nobody else holds them any longer.
+            for index in control.endpoints.indices { control.endpoints[index].listeners = [] }
+            control.kept = []
+            control.waitingListeners = []
             return control.loops
         }
         guard !loops.isEmpty else { return }
@@ -199,12 +226,20 @@ public final class Engine: Sendable {
     public func register(_ prefix: URLPrefix, group: URLGroup, by principal: Principal = .embedded)
         async throws -> URLPrefix
     {
-        let bound = try openEndpoints(for: prefix)
+        let addresses = control.withLock { $0.listenAddresses }
+        let bound = try openEndpoints(for: prefix, at: addresses)
         do {
             try control.withLock { control in
                 let index = control.targets.firstIndex { $0 == nil } ?? control.targets.count
                 try control.table.register(bound, target: Int32(index), by: principal)
-                let target = RouteTarget(index: Int32(index), prefix: bound, group: group)
+                let registration = control.nextRegistration
+                control.nextRegistration &+= 1
+                let target = RouteTarget(
+                    index: Int32(index),
+                    registrationCount: registration,
+                    prefix: bound,
+                    group: group
+                )
                 if index == control.targets.count {
                     control.targets.append(target)
                 } else {
@@ -212,10 +247,12 @@ public final class Engine: Sendable {
                 }
             }
         } catch {
-            await closeEndpoints(for: bound)
+            await closeEndpoints(for: bound, at: addresses)
             throw error
         }
         await publishRoutes()
+        // Not before: whoever waits at a socket that was kept would meet the routes without the prefix.
+        acceptWaiting()
         // What was stored under the old routes may belong to another group now.
         cache.flushAll()
         return bound
@@ -232,7 +269,7 @@ public final class Engine: Sendable {
             guard let index = control.targets.firstIndex(where: { $0?.prefix == prefix }),
                 let old = control.targets[index]
             else { return nil }
-            control.targets[index] = RouteTarget(index: old.index, prefix: prefix, group: group)
+            control.targets[index] = RouteTarget(old, group: group)
             return old.group
         }
         guard let old else { return false }
@@ -246,18 +283,45 @@ public final class Engine: Sendable {
     /// - Returns: whether it was registered.
     @discardableResult
     public func unregister(_ prefix: URLPrefix) async -> Bool {
-        let group = control.withLock { control -> URLGroup? in
-            guard let index = control.targets.firstIndex(where: { $0?.prefix == prefix }) else { return nil }
-            guard control.table.unregister(prefix) else { return nil }
+        let (group, addresses) = control.withLock { control -> (URLGroup?, [IPAddressLiteral]) in
+            let addresses = control.listenAddresses
+            guard let index = control.targets.firstIndex(where: { $0?.prefix == prefix }) else {
+                return (nil, addresses)
+            }
+            guard control.table.unregister(prefix) else { return (nil, addresses) }
             let group = control.targets[index]?.group
             control.targets[index] = nil
-            return group
+            return (group, addresses)
         }
         guard let group else { return false }
-        await closeEndpoints(for: prefix)
+        await closeEndpoints(for: prefix, at: addresses)
         cache.flush(urlGroupID: group.id)
         await publishRoutes()
         return true
+    }
+
+    /// Puts groups in the places of others, all at once: no request of their prefixes meets a gap.
+    ///
+    /// Requests that wait stay in their queue where that is the new group's, too, else they get 503. What the old
+    /// groups' responses have stored is removed.
+    ///
+    /// - Parameter groups: old groups and what takes their place.
+    public func replace(_ groups: [(old: URLGroup, new: URLGroup)]) async {
+        guard !groups.isEmpty else { return }
+        let successors = Dictionary(
+            groups.map { (ObjectIdentifier($0.old), $0.new) },
+            uniquingKeysWith: { $1 }
+        )
+        control.withLock { control in
+            for index in control.targets.indices {
+                guard let target = control.targets[index],
+                    let new = successors[ObjectIdentifier(target.group)]
+                else { continue }
+                control.targets[index] = RouteTarget(target, group: new)
+            }
+        }
+        await publishRoutes()
+        for (old, _) in groups { cache.flush(urlGroupID: old.id) }
     }
 
     /// Adds and removes reservations: requests below one that nobody has registered get 503, and reach no
@@ -293,7 +357,7 @@ public final class Engine: Sendable {
         let (routes, loops) = control.withLock { control in
             for index in control.targets.indices {
                 guard let old = control.targets[index] else { continue }
-                control.targets[index] = RouteTarget(index: old.index, prefix: old.prefix, group: old.group)
+                control.targets[index] = RouteTarget(old, group: old.group)
             }
             return (Routes(snapshot: control.table.compile(), targets: control.targets), control.loops)
         }
@@ -330,192 +394,6 @@ public final class Engine: Sendable {
                 body(handle.loop)
                 continuation.resume()
             }
-        }
-    }
-
-    // MARK: Addresses
-
-    /// Listens at an address that no prefix names, such as a Unix socket or an inherited descriptor.
-    ///
-    /// - Parameters:
-    ///   - listener: the socket.
-    ///   - scheme: how requests there are routed.
-    ///   - port: the port they are routed by.
-    ///   - configure: changes what its connections are held to, after the options' rules.
-    public func listen(
-        _ listener: Listener,
-        scheme: URLPrefix.Scheme,
-        port: UInt16,
-        configure: (inout ListenerOptions) -> Void = { _ in }
-    ) {
-        // Every loop accepts from the one socket.
-        let listeners = Array(repeating: listener, count: max(1, control.withLock { $0.loops.count }))
-        var options = listenerOptions(listener.address, askedPort: port)
-        configure(&options)
-        add(
-            listeners,
-            address: listener.address,
-            scheme: scheme,
-            routedPort: port,
-            useCount: .max / 2,
-            options
-        )
-    }
-
-    /// What the connections of a listener are held to: the engine's options and the rules that match, in order.
-    private func listenerOptions(_ address: SocketAddress, askedPort: UInt16) -> ListenerOptions {
-        var own = ListenerOptions(options)
-        own.expectsProxyHeader =
-            address.family != .unix && options.proxyProtocolPorts.contains(address.port)
-        for rule in options.listeners where rule.matches(address, askedPort: askedPort) {
-            rule.configure(&own)
-        }
-        return own
-    }
-
-    /// Opens a Unix socket and listens there.
-    ///
-    /// - Parameters:
-    ///   - path: at most 107 bytes.
-    ///   - mode: the file's access mode; `nil` leaves it to the umask.
-    ///   - scheme: how requests there are routed.
-    ///   - port: the port they are routed by.
-    ///   - expectsProxyHeader: whether each connection begins with a PROXY protocol header.
-    ///   - configure: changes what its connections are held to.
-    /// - Throws: `IORingError` where the socket can't be had.
-    public func listen(
-        unixSocket path: String,
-        mode: UInt32? = nil,
-        scheme: URLPrefix.Scheme,
-        port: UInt16,
-        expectsProxyHeader: Bool = false,
-        configure: (inout ListenerOptions) -> Void = { _ in }
-    ) throws {
-        var options = Listener.Options()
-        options.unixMode = mode
-        let listeners = try Listener.open(SocketAddress(unixPath: path), count: 1, options: options)
-        var own = ListenerOptions(self.options)
-        own.expectsProxyHeader = expectsProxyHeader
-        configure(&own)
-        add(
-            listeners,
-            address: listeners[0].address,
-            scheme: scheme,
-            routedPort: port,
-            useCount: .max / 2,
-            own
-        )
-    }
-
-    private func openEndpoints(for prefix: URLPrefix) throws -> URLPrefix {
-        var bound = prefix
-        var opened: [SocketAddress] = []
-        var failure: (any Error)?
-        for address in EndpointAddresses.of(prefix.host, port: prefix.port) {
-            let address = bound.port == 0 ? address : address.with(port: bound.port)
-            do {
-                let actual = try open(address, prefix: prefix)
-                bound = bound.withPort(actual.port)
-                opened.append(actual)
-            } catch {
-                // A machine without IPv6 serves IPv4 alone, and the other way round.
-                if failure == nil || !EndpointAddresses.isFamilyMissing(error) { failure = error }
-                if !EndpointAddresses.isFamilyMissing(error) { break }
-            }
-        }
-        if let failure, opened.isEmpty || !EndpointAddresses.isFamilyMissing(failure) {
-            for address in opened {
-                guard let (id, loops) = release(address) else { continue }
-                for handle in loops { handle.ring.post { handle.loop.stopListening(id) {} } }
-            }
-            throw failure
-        }
-        return bound
-    }
-
-    private func open(_ address: SocketAddress, prefix: URLPrefix) throws -> SocketAddress {
-        let isOpen = control.withLock { control in
-            guard address.port != 0,
-                let index = control.endpoints.firstIndex(where: { $0.address == address })
-            else {
-                return false
-            }
-            control.endpoints[index].useCount += 1
-            return true
-        }
-        if isOpen { return address }
-        let (count, isOurs) = control.withLock { control in
-            (
-                control.loops.count,
-                control.endpoints.contains { $0.address.port == address.port && address.port != 0 }
-            )
-        }
-        // A wildcard and an address of its own can share a port only if both say so from the first; the check
-        // that nobody else has the port would meet our own listeners once there are some.
-        let options = Listener.Options(sharesPort: true, refusesTakenPort: !isOurs)
-        let listeners = try Listener.open(address, count: max(1, count), options: options)
-        add(
-            listeners,
-            address: listeners[0].address,
-            scheme: prefix.scheme,
-            routedPort: listeners[0].address.port,
-            useCount: 1,
-            listenerOptions(listeners[0].address, askedPort: prefix.port)
-        )
-        return listeners[0].address
-    }
-
-    private func add(
-        _ listeners: [Listener],
-        address: SocketAddress,
-        scheme: URLPrefix.Scheme,
-        routedPort: UInt16,
-        useCount: Int,
-        _ options: ListenerOptions
-    ) {
-        let settings = ListenerSettings(options, self)
-        let (endpoint, loops) = control.withLock { control in
-            let endpoint = ListenerEndpoint(
-                id: control.nextEndpointID,
-                scheme: scheme,
-                port: routedPort,
-                address: address.isAny || address.family == .unix ? nil : address.literal,
-                isUnixSocket: address.family == .unix,
-                text: address.description
-            )
-            control.nextEndpointID += 1
-            control.endpoints.append(OpenEndpoint(endpoint: endpoint, address: address, useCount: useCount))
-            return (endpoint, control.loops)
-        }
-        for (index, handle) in loops.enumerated() where index < listeners.count {
-            let listener = listeners[index]
-            handle.ring.post { handle.loop.listen(endpoint, settings, listener: listener) }
-        }
-    }
-
-    /// Gives up a prefix's addresses; returns when those that nobody else needs are free.
-    private func closeEndpoints(for prefix: URLPrefix) async {
-        for address in EndpointAddresses.of(prefix.host, port: prefix.port) {
-            guard let (id, loops) = release(address) else { continue }
-            for handle in loops {
-                await withCheckedContinuation { continuation in
-                    handle.ring.post { handle.loop.stopListening(id) { continuation.resume() } }
-                }
-            }
-        }
-    }
-
-    /// Takes back one use of an address.
-    ///
-    /// - Returns: the endpoint to close and the loops that have it, where that was the last use.
-    private func release(_ address: SocketAddress) -> (id: UInt32, loops: [LoopHandle])? {
-        control.withLock { control in
-            guard let index = control.endpoints.firstIndex(where: { $0.address == address }) else {
-                return nil
-            }
-            control.endpoints[index].useCount -= 1
-            guard control.endpoints[index].useCount == 0 else { return nil }
-            return (control.endpoints.remove(at: index).endpoint.id, control.loops)
         }
     }
 

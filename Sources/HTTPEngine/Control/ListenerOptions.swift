@@ -107,10 +107,20 @@ final class ListenerSettings: Sendable {
     let options: ListenerOptions
     let places: ConnectionPlaces
     let addressPlaces: AddressPlaces?
+    /// Whether the listener's time-outs are the engine's, and change with them.
+    let followsHeaderWait: Bool
+    let followsIdleConnection: Bool
 
     /// Makes settings; what is not the listener's own is counted with the engine's.
-    init(_ options: ListenerOptions, _ engine: Engine) {
+    ///
+    /// - Parameters:
+    ///   - options: the listener's.
+    ///   - engine: whose places count.
+    ///   - standard: the options of a listener for which nothing in particular is said.
+    init(_ options: ListenerOptions, _ engine: Engine, standard: ListenerOptions) {
         self.options = options
+        followsHeaderWait = options.headerWait == standard.headerWait
+        followsIdleConnection = options.idleConnection == standard.idleConnection
         let limits = engine.options.limits
         places =
             options.maxConnections == limits.maxConnections

@@ -80,6 +80,8 @@ final class Routes: Sendable {
 /// A registered prefix, its group and the application that answers for it at the moment.
 final class RouteTarget: Sendable {
     let index: Int32
+    /// Counts registrations: another prefix at the same index has another number.
+    let registrationCount: UInt32
     let prefix: URLPrefix
     /// The number by which other processes know the prefix.
     let registration: UInt64
@@ -96,11 +98,42 @@ final class RouteTarget: Sendable {
     let contentLimit: Int64
     let limitsConcurrency: Bool
 
-    init(index: Int32, prefix: URLPrefix, group: URLGroup) {
+    convenience init(index: Int32, registrationCount: UInt32 = 0, prefix: URLPrefix, group: URLGroup) {
+        self.init(
+            index: index,
+            registrationCount: registrationCount,
+            prefix: prefix,
+            registration: QueueRegistration.number(of: prefix),
+            text: prefix.description,
+            group: group
+        )
+    }
+
+    /// The same registration as it is now: of this group, with the application that its queue has now.
+    convenience init(_ old: RouteTarget, group: URLGroup) {
+        self.init(
+            index: old.index,
+            registrationCount: old.registrationCount,
+            prefix: old.prefix,
+            registration: old.registration,
+            text: old.text,
+            group: group
+        )
+    }
+
+    private init(
+        index: Int32,
+        registrationCount: UInt32,
+        prefix: URLPrefix,
+        registration: UInt64,
+        text: String,
+        group: URLGroup
+    ) {
         self.index = index
+        self.registrationCount = registrationCount
         self.prefix = prefix
-        registration = QueueRegistration.number(of: prefix)
-        self.text = prefix.description
+        self.registration = registration
+        self.text = text
         self.group = group
         self.queue = group.queue
         let consumer = group.queue?.consumer

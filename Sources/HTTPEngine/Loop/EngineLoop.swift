@@ -56,6 +56,9 @@ final class EngineLoop: LoopDelegate {
     @exclusivity(unchecked) var cacheKey = CacheKey()
     @exclusivity(unchecked) var responseLines: CommonResponseLines
 
+    /// What the prefixes' requests came to on this loop.
+    @exclusivity(unchecked) var traffic = LoopTraffic()
+
     let workers: WorkerPool
     /// The queues to and from other processes.
     let queues = QueuePorts()
@@ -197,6 +200,11 @@ final class EngineLoop: LoopDelegate {
     /// What sessions of HTTP/2 with these limits share.
     func http2Workspace(of limits: HTTP2Limits) -> HTTP2Workspace {
         if let known = http2Workspaces.first(where: { $0.limits == limits }) { return known }
+        // Those that no listener and no session has any more, after limits were changed.
+        for index in http2Workspaces.indices.reversed()
+        where isKnownUniquelyReferenced(&http2Workspaces[index]) {
+            http2Workspaces.remove(at: index)
+        }
         let workspace = HTTP2Workspace(limits: limits)
         http2Workspaces.append(workspace)
         return workspace
@@ -360,9 +368,16 @@ final class EngineLoop: LoopDelegate {
 
     // MARK: Control
 
+    /// Waits by other time-outs from now on; what is waited for already keeps its deadline.
+    func setTimeouts(_ timeouts: TimeoutManager) {
+        // Connections of a closed one live on.
+        for listener in listeners.compactMap({ $0 }) + retiredListeners { listener.follow(timeouts, self) }
+    }
+
     /// Routes by `routes` from now on.
     func setRoutes(_ routes: Routes) {
         self.routes = routes
+        traffic.follow(routes)
         targetsOfQueue = [:]
         retryWaiting()
     }
@@ -403,6 +418,7 @@ final class EngineLoop: LoopDelegate {
     /// Gives a routed request to its queue: to the application at once, or to wait its turn.
     func deliver(_ exchange: Exchange, to queue: RequestQueue, consumer: (any RequestConsumer)?) {
         counters.exchangesBegun.count()
+        traffic.began(exchange)
         enqueue(exchange, queue, consumer)
     }
 
@@ -415,6 +431,7 @@ final class EngineLoop: LoopDelegate {
             return
         }
         guard queue.takePlace() else {
+            traffic.left(exchange)
             counters.exchangesEnded.count()
             counters.requestsRejected.count()
             exchange.reject(.queueFull)
@@ -451,6 +468,7 @@ final class EngineLoop: LoopDelegate {
         guard let index = waiting.firstIndex(where: { $0 === exchange }) else { return }
         waiting.remove(at: index)
         exchange.queue?.leavePlace()
+        traffic.left(exchange)
         counters.exchangesEnded.count()
     }
 
@@ -463,6 +481,7 @@ final class EngineLoop: LoopDelegate {
         for exchange in all {
             guard let target = exchange.currentTarget(in: routes), let queue = target.queue else {
                 exchange.queue?.leavePlace()
+                traffic.left(exchange)
                 counters.exchangesEnded.count()
                 exchange.reject(.disabled)
                 continue
@@ -486,6 +505,7 @@ final class EngineLoop: LoopDelegate {
 
     /// A handler has returned.
     func handlerEnded(_ exchange: Exchange) {
+        traffic.ended(exchange, at: ring.now.nanoseconds)
         counters.exchangesEnded.count()
         if exchange.limitsConcurrency, let queue = exchange.queue {
             queue.giveProgress()

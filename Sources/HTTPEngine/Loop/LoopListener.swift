@@ -51,8 +51,8 @@ final class LoopListener {
     // The listener's options as its connections need them; times in nanoseconds.
     let expectsProxyHeader: Bool
     let headLimits: HeadLimits
-    let headerWait: Int64
-    let idleTimeout: Int64
+    private(set) var headerWait: Int64
+    private(set) var idleTimeout: Int64
     let handshakeTimeout: Int64
     let requestCountMax: UInt32
     let minSendBytesPerSecond: Int
@@ -65,7 +65,8 @@ final class LoopListener {
     /// The same by client address; `nil` for no limit.
     let addressPlaces: AddressPlaces?
     /// What sessions of HTTP/2 share; `nil` where it is not spoken.
-    let http2Workspace: HTTP2Workspace?
+    private(set) var http2Workspace: HTTP2Workspace?
+    private let settings: ListenerSettings
 
     /// The listening descriptor, -1 once it is closed.
     var socket: Int32 { listener?.descriptor ?? -1 }
@@ -85,6 +86,7 @@ final class LoopListener {
         self.listener = listener
         cacheAddress = endpoint.cacheAddress
         self.index = index
+        self.settings = settings
         let options = settings.options
         expectsProxyHeader = options.expectsProxyHeader
         headLimits = options.headLimits
@@ -97,5 +99,15 @@ final class LoopListener {
         places = settings.places
         addressPlaces = settings.addressPlaces
         http2Workspace = options.http2Limits.map { loop.http2Workspace(of: $0) }
+    }
+
+    /// Takes over other time-outs of the engine, where the listener has none of its own.
+    func follow(_ timeouts: TimeoutManager, _ loop: EngineLoop) {
+        if settings.followsIdleConnection { idleTimeout = timeouts.idleConnection.saturatedNanoseconds }
+        guard settings.followsHeaderWait else { return }
+        headerWait = timeouts.headerWait.saturatedNanoseconds
+        guard var limits = settings.options.http2Limits else { return }
+        limits.headTimeout = timeouts.headerWait
+        http2Workspace = loop.http2Workspace(of: limits)
     }
 }

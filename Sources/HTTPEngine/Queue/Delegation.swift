@@ -113,9 +113,12 @@ extension EngineLoop {
     /// Gives a request that one application handed on to the queue of another.
     func delegate(_ exchange: Exchange, to target: RouteTarget) {
         if exchange.limitsConcurrency { exchange.queue?.giveProgress() }
+        traffic.ended(exchange, at: ring.now.nanoseconds)
         exchange.redirect(to: target)
+        traffic.began(exchange)
         guard let queue = target.queue, !queue.isClosed else {
             counters.exchangesEnded.count()
+            traffic.left(exchange)
             return exchange.reject(.appShutdown)
         }
         enqueue(exchange, queue, target.consumer)

@@ -241,13 +241,13 @@ final class RemoteRequest {
 
     /// Whether a response that comes in pieces, but has all been written, may be stored once it is whole.
     private func isStorable(_ exchange: Exchange, _ head: QueuedResponseHead) -> Bool {
-        guard (1...RemoteRequest.gatheredByteCountMax).contains(head.contentLength) else { return false }
+        guard head.contentLength > 0, head.contentLength <= gatheredByteCountMax else { return false }
         guard exchange.head.method == .get, exchange.cacheBlockers.mayStore else { return false }
         return exchange.policy != .automatic || exchange.responseFields.contains(id: .cacheControl)
     }
 
-    /// The largest response that the cache stores (httpsys.md §11.2).
-    private static let gatheredByteCountMax: Int64 = 256 << 10
+    /// The largest response that the cache stores.
+    private var gatheredByteCountMax: Int64 { Int64(clamping: port.loop.reader.store.entryBytesMax) }
 
     /// Hands the gathered content to the exchange, as if it had been written at once.
     private func releaseGathered(_ exchange: Exchange) throws {
@@ -271,7 +271,7 @@ final class RemoteRequest {
         } else {
             do {
                 if gathered != nil,
-                    gathered?.count ?? 0 <= Int(RemoteRequest.gatheredByteCountMax) - bytes.count
+                    gathered?.count ?? 0 <= gatheredByteCountMax - Int64(bytes.count)
                 {
                     gathered?.append(contentsOf: bytes)
                     if isLast { try releaseGathered(exchange) }

@@ -42,9 +42,17 @@ extension HTTPRingServer {
             throw error
         }
         attached.withLock { $0.connection = connection }
+        let engine = engine
         connection.watch { [ending] event in
             switch event {
             case .drain: ending.yield(nil)
+            case .ping:
+                Task.detached {
+                    // A loop that a handler blocks has no turn: then there is no answer.
+                    await engine.visitLoops()
+                    // The answer waits for the service, on no thread of Swift's pool. A lost connection says so itself.
+                    BlockingThread.run { try? connection.pong() }
+                }
             case .ended(let why): ending.yield(EngineError(why))
             }
         }

@@ -15,6 +15,8 @@ final class ServiceConnection: Sendable {
     enum Event: Sendable {
         /// Another process takes over: finish and end.
         case drain
+        /// The service wants a sign of life.
+        case ping
         /// Nothing more comes; why, and what to do.
         case ended(String)
     }
@@ -97,12 +99,18 @@ final class ServiceConnection: Sendable {
         try live.withLock { live in _ = try live.client.perform(.drain(queue: live.queue)) }
     }
 
+    /// Says that this process is alive.
+    func pong() throws {
+        try live.withLock { live in _ = try live.client.perform(.pong(queue: live.queue)) }
+    }
+
     /// Has a thread wait for what the service tells, until the connection ends.
     func watch(_ told: @escaping @Sendable (Event) -> Void) {
         live.withLock { live in
             live.client.onEvent = { event, _ in
                 switch event {
                 case .drain: told(.drain)
+                case .ping: told(.ping)
                 case .queueClosed: told(.ended("The service closed the queue; see 'httpring show queue'."))
                 case .demandStart: break
                 }

@@ -31,7 +31,7 @@ public struct ConfigurationSetting: Sendable {
 
     /// Every key there is, in the order of documentation.
     public static let all: [ConfigurationSetting] =
-        service + control + engine + limits + timeouts + cache + logs
+        service + control + engine + certificates + limits + timeouts + cache + logs
 
     private static let service = [
         ConfigurationSetting(
@@ -71,6 +71,20 @@ public struct ConfigurationSetting: Sendable {
             "The program that starts the units of queues, run as 'PROGRAM --no-block start UNIT'."
         ) { (configuration, text) throws(SettingError) in configuration.starter = try SettingText.path(text)
         },
+    ]
+
+    private static let certificates = [
+        ConfigurationSetting(
+            "certificates",
+            "reload",
+            "60s",
+            "How often the files of certificates are looked at for changes; none looks on reload only."
+        ) { (configuration, text) throws(SettingError) in
+            configuration.certificateReloadInterval = try SettingText.optional(text) {
+                (text) throws(SettingError) in
+                try SettingText.duration(text, .seconds(1) ... .seconds(86_400))
+            }
+        }
     ]
 
     private static let control = [

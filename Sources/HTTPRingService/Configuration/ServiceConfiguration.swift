@@ -16,6 +16,8 @@ public struct ServiceConfiguration: Sendable {
     public var lockFile = "/run/httpring/httpringd.lock"
     /// The name or number of the group whose members may do what root may; `nil` for none.
     public var administratorsGroup: String?
+    /// How often the files of certificates are looked at for changes; `nil` never.
+    public var certificateReloadInterval: Duration? = .seconds(60)
     /// The program that starts units, run as `PROGRAM --no-block start UNIT`.
     public var starter = "/usr/bin/systemctl"
     /// What one client of the control socket may hold.

@@ -1,43 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPEngine
+import URLPrefixes
 
-// Starting the processes of defined queues.
+// Starting the processes of defined queues, and ending those that are idle or dead.
 extension ControlPlane {
-    /// Starts of one queue within `rapidFailMilliseconds` after which it is taken offline.
+    /// Looks how the processes of defined queues fare.
     ///
-    /// Source: IIS, rapid-fail protection.
-    public static let rapidFailCount = 5
-    /// Milliseconds in which starts are counted.
-    public static let rapidFailMilliseconds: UInt64 = 300_000
-
-    /// Looks which defined queues have requests and no process, and starts their units.
-    ///
-    /// Call it about once a second. A process that has not attached within the queue's start-up time counts as
-    /// failed, and another is started; the fifth start in five minutes that comes to nothing is the last: the
-    /// queue is offline, 503, until `httpring update queue name=… enabled=yes`.
+    /// Call it about once a second. A request that waits for a process starts the queue's unit. A process that has not
+    /// attached within the start-up time counts as failed, one that does not say that it is alive within the ping
+    /// limit is parted from and replaced, one without requests for the idle time is told to end. After five failures
+    /// in five minutes the queue is offline, 503, until `httpring update queue name=… enabled=yes`.
     ///
     /// - Parameter now: monotonic milliseconds.
     public func tick(now: UInt64) {
-        for id in queues.keys.sorted() { tick(id, now) }
+        self.now = now
+        let isIdleOfInterest = state.queues.contains { $0.unit != nil && $0.idleSeconds > 0 }
+        let traffic = isIdleOfInterest ? trafficOfQueues() : [:]
+        for id in queues.keys.sorted() { tellControllers(id) }
+        for definition in state.queues where definition.unit != nil {
+            guard let id = queueOfName[definition.name], queues[id]?.isDefined == true else { continue }
+            ping(id, definition)
+            if definition.idleSeconds > 0 { stopIdle(id, definition, traffic[id] ?? QueueTraffic()) }
+            startIfWanted(id, definition)
+        }
     }
 
-    private func tick(_ id: UInt64, _ now: UInt64) {
-        tellControllers(id)
-        guard let queue = queues[id], queue.isDefined, queue.settings.isActive, queue.attached.isEmpty,
-            engine.counts(ofQueue: id).waiting > 0,
-            let definition = state.queues.first(where: { $0.name == queue.settings.name }),
-            definition.unit != nil
+    /// What the requests of each queue came to.
+    func trafficOfQueues(_ all: [PrefixTraffic]? = nil) -> [UInt64: QueueTraffic] {
+        var sums: [UInt64: QueueTraffic] = [:]
+        for traffic in all ?? engine.prefixTraffic(resetsLongest: false) {
+            guard let group = groupOfPrefix[traffic.prefix], let queue = groups[group]?.queue else {
+                continue
+            }
+            sums[queue, default: QueueTraffic()].add(traffic)
+        }
+        return sums
+    }
+
+    private func ping(_ id: UInt64, _ definition: QueueDefinition) {
+        guard definition.pingSeconds > 0, let attached = queues[id]?.attached, !attached.isEmpty else {
+            return
+        }
+        let limit = UInt64(definition.pingSeconds) * 1000
+        guard let (silent, asked) = queues[id]?.life.ping(attached, now: now, limit: limit) else { return }
+        for client in asked { listeners.event(client, .ping, id) }
+        for client in silent {
+            let process = clients[client]?.identity.processID ?? 0
+            audit(nil, "part from a silent process", "\(definition.name) pid=\(process)")
+            listeners.disconnect(
+                client,
+                ControlFailure(
+                    .limitReached,
+                    "The process did not answer within \(definition.pingSeconds) seconds; another takes its place. Do not "
+                        + "block the loops of an application, or give it more time with 'httpring update queue "
+                        + "name=\(definition.name) ping=SECONDS'."
+                )
+            )
+        }
+    }
+
+    private func stopIdle(_ id: UInt64, _ definition: QueueDefinition, _ traffic: QueueTraffic) {
+        guard let queue = queues[id], queue.hasWorker else { return }
+        let isIdle = queues[id]?.life.isIdle(
+            requests: traffic.requests,
+            isBusy: traffic.inProgress > 0,
+            now: now,
+            limit: UInt64(definition.idleSeconds) * 1000
+        )
+        guard isIdle == true else { return }
+        retire(queue.attached, of: id)
+        audit(nil, "stop idle", definition.name)
+    }
+
+    /// Tells processes to take no more requests, finish, and end.
+    func retire(_ processes: Set<ClientID>, of id: UInt64) {
+        for client in processes.sorted() where queues[id]?.life.retired.insert(client).inserted == true {
+            listeners.event(client, .drain, id)
+        }
+    }
+
+    private func startIfWanted(_ id: UInt64, _ definition: QueueDefinition) {
+        guard let queue = queues[id], queue.settings.isActive, !queue.hasWorker,
+            engine.waitingCount(ofQueue: id) > 0
         else { return }
-        let startupMilliseconds = UInt64(definition.startupSeconds) * 1000
-        if let since = queue.startingSince, now < since + startupMilliseconds { return }
-        let recent = queue.starts.filter { now < $0 + Self.rapidFailMilliseconds }
-        guard recent.count < Self.rapidFailCount else {
+        let limit = UInt64(definition.startupSeconds) * 1000
+        guard queues[id]?.life.mayStart(now: now, startupLimit: limit) == true else { return }
+        guard queues[id]?.life.hasFailedRapidly(now: now) == false else {
             takeOffline(queue)
             return
         }
-        queues[id]?.starts = recent + [now]
-        queues[id]?.startingSince = now
+        queues[id]?.life.started(now: now)
         demandStart(queue: id)
     }
 
@@ -47,7 +100,7 @@ extension ControlPlane {
     private func tellControllers(_ id: UInt64) {
         guard let queue = queues[id] else { return }
         let isWanted =
-            queue.attached.isEmpty && queue.settings.isActive && engine.counts(ofQueue: id).waiting > 0
+            !queue.hasWorker && queue.settings.isActive && engine.waitingCount(ofQueue: id) > 0
         guard isWanted != queue.hasDemanded else { return }
         queues[id]?.hasDemanded = isWanted
         guard isWanted else { return }
@@ -59,19 +112,21 @@ extension ControlPlane {
     private func takeOffline(_ queue: LiveQueue) {
         var settings = queue.settings
         settings.isActive = false
-        do throws(ControlFailure) {
-            try engine.updateQueue(queue.id, settings)
-            queues[queue.id]?.settings = settings
-            audit(nil, "take offline", settings.name)
-        } catch {
-            listeners.audit(
-                AuditRecord(
-                    identity: nil,
-                    action: "take offline",
-                    object: settings.name,
-                    outcome: "refused: \(error.words)"
-                )
-            )
-        }
+        engine.updateQueue(queue.id, settings)
+        queues[queue.id]?.settings = settings
+        audit(nil, "take offline", settings.name)
+    }
+}
+
+/// What the requests of all prefixes of a queue came to.
+struct QueueTraffic {
+    /// Requests that reached it.
+    var requests: UInt64 = 0
+    /// Those that wait, or that applications have.
+    var inProgress = 0
+
+    mutating func add(_ traffic: PrefixTraffic) {
+        requests &+= traffic.requests
+        inProgress += traffic.inProgress
     }
 }

@@ -28,7 +28,7 @@ extension ControlPlane {
         sessions[session] = LiveSession(id: session, client: nil, groups: [group])
         groups[group] = LiveGroup(id: group, session: session, client: nil, queue: queue)
         var failures: [ControlFailure] = []
-        do throws(ControlFailure) { try refresh(group) } catch { failures.append(error) }
+        refresh(group)
         for prefix in definition.prefixes {
             do throws(ControlFailure) {
                 // The operator said so, whoever the reservation names.
@@ -68,28 +68,21 @@ extension ControlPlane {
         guard let index = next.queues.firstIndex(where: { $0.name == name }), let id = queueOfName[name],
             let group = queues[id]?.group
         else { throw Self.noQueue(name) }
-        let old = next.queues[index]
+        let old = next.queues[index].prefixes
         // Lists that are given replace the old ones.
         if values.contains(where: { $0.name == "allow" }) { next.queues[index].access = [] }
         if values.contains(where: { $0.name == "url" }) { next.queues[index].prefixes = [] }
         try Self.apply(values, to: &next.queues[index])
         let definition = next.queues[index]
-        try engine.updateQueue(id, definition.settings)
-        let note: String?
-        do throws(ControlFailure) {
-            note = try keep(next)
-        } catch {
-            try? engine.updateQueue(id, old.settings)
-            throw error
-        }
+        let note = try keep(next)
+        engine.updateQueue(id, definition.settings)
         queues[id]?.settings = definition.settings
         queues[id]?.access = definition.access
         refreshDelegations(to: name)
         // Whoever changes it means to try again.
-        queues[id]?.starts = []
-        queues[id]?.startingSince = nil
+        queues[id]?.life.forgive()
         var failures: [ControlFailure] = []
-        for prefix in old.prefixes where !definition.prefixes.contains(prefix) { drop(prefix, group) }
+        for prefix in old where !definition.prefixes.contains(prefix) { drop(prefix, group) }
         for prefix in definition.prefixes where groupOfPrefix[prefix] != group {
             do throws(ControlFailure) {
                 _ = try register(prefix, group, by: .embedded)
@@ -165,8 +158,8 @@ extension ControlPlane {
                 throw ControlFailure(
                     .badValue,
                     "'\(value.name)=\(value.value)' is no property of a queue. Properties are length (1 to 65535), "
-                        + "verbosity (basic, limited, full), enabled (yes, no), unit (shop.service), startup "
-                        + "(0 to 86400 seconds), allow (user:NUMBER, group:NUMBER, everyone) and url."
+                        + "verbosity (basic, limited, full), enabled (yes, no), unit (shop.service), startup, idle "
+                        + "and ping (0 to 86400 seconds), allow (user:NUMBER, group:NUMBER, everyone) and url."
                 )
             }
         }

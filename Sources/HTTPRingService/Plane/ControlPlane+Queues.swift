@@ -133,9 +133,9 @@ extension ControlPlane {
             descriptors: descriptors
         )
         queues[id]?.attached.insert(client.id)
-        queues[id]?.startingSince = nil
+        queues[id]?.life.attached(client.id, now: now)
         // The successor is there: its predecessors finish what they have.
-        for predecessor in queue.leaving.sorted() { listeners.event(predecessor, .drain, id) }
+        retire(queue.leaving, of: id)
         queues[id]?.leaving = []
         audit(client, "attach", queue.settings.name)
         return .answer(.attached(answer.payload), answer.descriptors)
@@ -148,12 +148,23 @@ extension ControlPlane {
             throw ControlFailure(.notFound, "This connection is not attached to queue \(id).")
         }
         attacher?.drain(client: client.id, queue: id)
+        queues[id]?.life.retired.insert(client.id)
+        return nil
+    }
+
+    /// An attached client is alive.
+    func pong(_ id: UInt64, _ client: LiveClient) throws(ControlFailure) -> String? {
+        _ = try openedQueue(id, client)
+        queues[id]?.life.answered(client.id)
         return nil
     }
 
     /// A client has the queue no longer.
     func leave(_ id: UInt64, _ client: ClientID) {
-        if queues[id]?.attached.remove(client) != nil { attacher?.detach(client: client, queue: id) }
+        if queues[id]?.attached.remove(client) != nil {
+            attacher?.detach(client: client, queue: id)
+            queues[id]?.life.left(client, now: now)
+        }
         queues[id]?.leaving.remove(client)
         queues[id]?.openers[client] = nil
         closeIfUnused(id)
@@ -164,7 +175,7 @@ extension ControlPlane {
         guard let queue = queues[id], queue.openers.isEmpty, !queue.isDefined else { return }
         for group in groups.values where group.queue == id {
             groups[group.id]?.queue = nil
-            try? refresh(group.id)
+            refresh(group.id)
         }
         engine.closeQueue(id)
         queues[id] = nil
@@ -177,8 +188,14 @@ extension ControlPlane {
     public func demandStart(queue id: UInt64) {
         guard let queue = queues[id] else { return }
         guard let definition = state.queues.first(where: { $0.name == queue.settings.name }),
-            definition.unit != nil, let activator, queue.attached.isEmpty
+            definition.unit != nil, activator != nil, !queue.hasWorker
         else { return }
+        startUnit(definition)
+    }
+
+    /// Starts a process of a defined queue.
+    func startUnit(_ definition: QueueDefinition) {
+        guard let activator else { return }
         do throws(ControlFailure) {
             try activator.start(definition)
             audit(nil, "start", definition.name)

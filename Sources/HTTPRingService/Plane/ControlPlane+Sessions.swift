@@ -25,12 +25,7 @@ extension ControlPlane {
         let id = nextID()
         groups[id] = LiveGroup(id: id, session: session, client: client.id)
         sessions[session]?.groups.append(id)
-        do throws(ControlFailure) {
-            try refresh(id)
-        } catch {
-            closeGroup(id)
-            throw error
-        }
+        refresh(id)
         return id
     }
 
@@ -47,12 +42,12 @@ extension ControlPlane {
     }
 
     /// Tells the engine what a group is now.
-    func refresh(_ id: UInt64) throws(ControlFailure) {
+    func refresh(_ id: UInt64) {
         guard let group = groups[id], let session = sessions[group.session] else { return }
         var settings = GroupSettings()
         settings.queue = group.isActive && session.isActive ? group.queue : nil
         settings.timers = session.timers.merging(group.timers) { _, own in own }
-        try engine.setGroup(id, settings)
+        engine.setGroup(id, settings)
     }
 
     func close(_ id: UInt64, _ client: LiveClient) throws(ControlFailure) -> String? {
@@ -85,22 +80,13 @@ extension ControlPlane {
         let old = try ownGroup(id, client)
         if queue != 0 { _ = try openedQueue(queue, client) }
         groups[id]?.queue = queue == 0 ? nil : queue
-        try refreshOrRestore(id, old)
+        refresh(id)
         guard old.queue != groups[id]?.queue else { return nil }
         // What it shared with others of the old queue is theirs.
         for prefix in old.prefixes where groupOfPrefix[prefix] != id || sharers[prefix] != nil {
             drop(prefix, id)
         }
         return nil
-    }
-
-    private func refreshOrRestore(_ id: UInt64, _ old: LiveGroup) throws(ControlFailure) {
-        do throws(ControlFailure) {
-            try refresh(id)
-        } catch {
-            groups[id] = old
-            throw error
-        }
     }
 
     // MARK: Registrations
@@ -218,7 +204,7 @@ extension ControlPlane {
             var group = old
             for value in values { try Self.set(value, &group.timers, &group.isActive) }
             groups[id] = group
-            try refreshOrRestore(id, old)
+            refresh(id)
         } else {
             let (queue, role) = try openedQueue(id, client)
             guard role != .worker else {
@@ -236,13 +222,7 @@ extension ControlPlane {
         var session = old
         for value in values { try Self.set(value, &session.timers, &session.isActive) }
         sessions[old.id] = session
-        do throws(ControlFailure) {
-            for group in session.groups { try refresh(group) }
-        } catch {
-            sessions[old.id] = old
-            for group in old.groups { try? refresh(group) }
-            throw error
-        }
+        for group in session.groups { refresh(group) }
     }
 
     private static func set(
@@ -306,7 +286,7 @@ extension ControlPlane {
                 )
             }
         }
-        try engine.updateQueue(queue.id, settings)
+        engine.updateQueue(queue.id, settings)
         queues[queue.id]?.settings = settings
     }
 }

@@ -131,7 +131,10 @@ extension ControlPlane {
             visible = visible.filter { $0.settings.name == name }
             guard !visible.isEmpty else { throw Self.noQueue(name) }
         }
-        return Self.pieces(of: visible.map(\.id)) { [self] in queues[$0].map { record(of: $0) } }
+        let traffic = trafficOfQueues()
+        return Self.pieces(of: visible.map(\.id)) { [self] id in
+            queues[id].map { record(of: $0, traffic[id]) }
+        }
     }
 
     private func showServiceState(_ view: String?, _ client: LiveClient) throws(ControlFailure)
@@ -147,8 +150,9 @@ extension ControlPlane {
         }
         let queueIDs = queues.values.filter { maySee($0, client) }.map(\.id).sorted()
         let objects = visible.map(\.id).sorted().map { ($0, true) } + queueIDs.map { ($0, false) }
+        let traffic = trafficOfQueues()
         return Self.pieces(of: objects) { [self] id, isSession in
-            isSession ? sessions[id].map { record(of: $0) } : queues[id].map { record(of: $0) }
+            isSession ? sessions[id].map { record(of: $0) } : queues[id].map { record(of: $0, traffic[id]) }
         }
     }
 
@@ -192,8 +196,8 @@ extension ControlPlane {
         )
     }
 
-    private func record(of queue: LiveQueue) -> ControlValue {
-        let counts = engine.counts(ofQueue: queue.id)
+    private func record(of queue: LiveQueue, _ traffic: QueueTraffic?) -> ControlValue {
+        let waiting = engine.waitingCount(ofQueue: queue.id)
         let definition = queue.isDefined ? state.queues.first { $0.name == queue.settings.name } : nil
         let processes = queue.attached.sorted().compactMap { clients[$0]?.identity }
         return .record([
@@ -204,12 +208,15 @@ extension ControlPlane {
             "state": .text(queue.settings.isActive ? "Active" : "Inactive"),
             "verbosity": .text(queue.settings.verbosity.text),
             "maxRequests": .count(queue.settings.lengthMax),
-            "waiting": .count(counts.waiting),
-            "inProgress": .count(counts.inProgress),
+            "waiting": .count(waiting),
+            "inProgress": .count(max(0, (traffic?.inProgress ?? 0) - waiting)),
+            "requests": .number(traffic?.requests ?? 0),
             "ownerId": queue.ownerID.map { .number(UInt64($0)) } ?? .none,
             "isDefined": .flag(queue.isDefined),
             "unit": .optional(definition?.unit),
             "startupSeconds": definition.map { .count($0.startupSeconds) } ?? .none,
+            "idleSeconds": definition.map { .count($0.idleSeconds) } ?? .none,
+            "pingSeconds": definition.map { .count($0.pingSeconds) } ?? .none,
             "access": .list(queue.access.map { .text($0.text) }),
             "urls": .list((definition?.prefixes ?? []).map { .text($0.description) }),
             "processIds": .list(processes.map { .count(Int($0.processID)) }),
@@ -219,8 +226,14 @@ extension ControlPlane {
         ])
     }
 
+    /// Queues and prefixes that `show statistics` lists at most, those with the most requests.
+    private static let listedCountMax = 1000
+
     private func record(of statistics: EngineStatistics) -> ControlValue {
-        .record([
+        let traffic = engine.prefixTraffic(resetsLongest: true)
+        let byQueue = trafficOfQueues(traffic)
+        let busiest = traffic.sorted { $0.requests > $1.requests }.prefix(Self.listedCountMax)
+        return .record([
             "connectionsOpen": .count(statistics.connectionsOpen),
             "connectionsAccepted": .number(statistics.connectionsAccepted),
             "requests": .number(statistics.requestsTotal),
@@ -236,13 +249,25 @@ extension ControlPlane {
             "registrations": .count(groupOfPrefix.count),
             "reservations": .count(state.reservations.count),
             "queues": .list(
-                queues.values.sorted { $0.id < $1.id }.prefix(1000).map { queue in
-                    let counts = engine.counts(ofQueue: queue.id)
+                queues.values.sorted { $0.id < $1.id }.prefix(Self.listedCountMax).map { queue in
+                    let waiting = engine.waitingCount(ofQueue: queue.id)
+                    let inProgress = (byQueue[queue.id]?.inProgress ?? 0) - waiting
                     return .record([
                         "name": .text(queue.settings.name), "queueId": .number(queue.id),
-                        "waiting": .count(counts.waiting), "inProgress": .count(counts.inProgress),
+                        "waiting": .count(waiting), "inProgress": .count(max(0, inProgress)),
                         "maxRequests": .count(queue.settings.lengthMax),
                         "processes": .count(queue.attached.count),
+                    ])
+                }
+            ),
+            "prefixes": .list(
+                busiest.map { prefix in
+                    .record([
+                        "url": .text(prefix.prefix.description),
+                        "requests": .number(prefix.requests),
+                        "inProgress": .count(prefix.inProgress),
+                        "microseconds": .number(prefix.nanoseconds / 1000),
+                        "microsecondsMax": .number(prefix.nanosecondsMax / 1000),
                     ])
                 }
             ),

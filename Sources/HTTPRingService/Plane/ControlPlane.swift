@@ -58,6 +58,8 @@ public final class ControlPlane {
         public var audit: (AuditRecord) -> Void = { _ in }
         /// An event for a client.
         public var event: (ClientID, ControlEvent, UInt64) -> Void = { _, _, _ in }
+        /// A client is to be parted from, with the reason.
+        public var disconnect: (ClientID, ControlFailure) -> Void = { _, _ in }
 
         /// Makes listeners that do nothing.
         public init() {}
@@ -88,6 +90,8 @@ public final class ControlPlane {
     var groups: [UInt64: LiveGroup] = [:]
     var queues: [UInt64: LiveQueue] = [:]
     var queueOfName: [String: UInt64] = [:]
+    /// Monotonic milliseconds, as of the last tick.
+    var now: UInt64 = 0
     private var lastID: UInt64 = 0
 
     /// Makes a plane.
@@ -241,6 +245,7 @@ public final class ControlPlane {
             .answer(.done(try setProperties(object, values, client)))
         case .attach(let queue, let payload): try attach(queue, payload, descriptors, client)
         case .drain(let queue): .answer(.done(try drain(queue, client)))
+        case .pong(let queue): .answer(.done(try pong(queue, client)))
         case .delegation(let target): .answer(.object(try delegation(target, client)))
         }
     }
@@ -305,7 +310,7 @@ extension ControlRequest {
         case .attach(let queue, _): ("attach", "\(queue)")
         case .delegation(let target): ("delegate to", target)
         case .show, .flushLogs, .createSession, .createGroup, .close, .bind, .unregister, .setProperties,
-            .drain:
+            .drain, .pong:
             nil
         }
     }

@@ -13,17 +13,6 @@ public enum SettingEffect: Sendable, Hashable {
     case nextStart
 }
 
-/// Numbers of one request queue.
-public struct QueueCounts: Sendable, Hashable {
-    /// Requests waiting.
-    public var waiting = 0
-    /// Requests that applications have.
-    public var inProgress = 0
-
-    /// Makes zeros.
-    public init() {}
-}
-
 /// What the control plane asks of the engine.
 ///
 /// Control thread only; calls may block it for some milliseconds. The plane has checked rights and names before,
@@ -32,13 +21,11 @@ public protocol EngineControl: AnyObject {
     /// Makes a request queue.
     func openQueue(_ id: UInt64, _ settings: QueueSettings)
     /// Changes a request queue; what waits in it stays there.
-    ///
-    /// - Throws: what this engine cannot change while the queue is in use; nothing is changed then.
-    func updateQueue(_ id: UInt64, _ settings: QueueSettings) throws(ControlFailure)
+    func updateQueue(_ id: UInt64, _ settings: QueueSettings)
     /// Closes a request queue; what waits in it gets 503.
     func closeQueue(_ id: UInt64)
-    /// Makes a URL group, or changes it.
-    func setGroup(_ id: UInt64, _ settings: GroupSettings) throws(ControlFailure)
+    /// Makes a URL group, or changes it without a gap for its prefixes.
+    func setGroup(_ id: UInt64, _ settings: GroupSettings)
     /// Forgets a group that has no prefix left.
     func closeGroup(_ id: UInt64)
     /// Routes a prefix to a group and listens for it.
@@ -69,8 +56,10 @@ public protocol EngineControl: AnyObject {
     func flushLogs()
     /// Sums of all counters.
     var statistics: EngineStatistics { get }
-    /// Numbers of one queue.
-    func counts(ofQueue id: UInt64) -> QueueCounts
+    /// Requests that wait in a queue.
+    func waitingCount(ofQueue id: UInt64) -> Int
+    /// What the requests of each registered prefix came to; with `resetsLongest` the longest times begin anew.
+    func prefixTraffic(resetsLongest: Bool) -> [PrefixTraffic]
     /// The stored responses of a URL, or all, as records for `show cachestate`.
     func cachedResponses(url: String?) throws(ControlFailure) -> [ControlValue]
 }

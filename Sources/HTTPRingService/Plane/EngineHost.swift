@@ -21,17 +21,18 @@ public final class EngineHost: EngineControl {
     let waiter: EngineWaiter
     private var queues: [UInt64: RequestQueue] = [:]
     private var groups: [UInt64: Group] = [:]
-    private var timeouts: [ServiceTimeout: UInt16]
+    /// The configuration's time-outs with those that were set over them.
+    private var timeouts: TimeoutManager
+    private let standardCachedResponseBytesMax: Int
 
     /// Makes the host of an engine.
     ///
-    /// - Parameters:
-    ///   - engine: the engine, started, with the state's time-outs already in its options.
-    ///   - timeouts: those time-outs.
+    /// - Parameter engine: the engine, started, with the configuration's time-outs in its options.
     /// - Throws: where there are no descriptors left.
-    public init(engine: Engine, timeouts: [ServiceTimeout: UInt16]) throws(ControlFailure) {
+    public init(engine: Engine) throws(ControlFailure) {
         self.engine = engine
-        self.timeouts = timeouts
+        timeouts = engine.options.timeouts
+        standardCachedResponseBytesMax = engine.cachedResponseBytesMax
         session = ServerSession(timeouts: engine.options.timeouts)
         waiter = try EngineWaiter()
     }
@@ -67,22 +68,44 @@ public final class EngineHost: EngineControl {
     /// Closes a request queue.
     public func closeQueue(_ id: UInt64) { queues.removeValue(forKey: id)?.shutDown() }
 
-    /// Makes a URL group, or puts another with the same prefixes in its place.
+    /// Makes a URL group, or puts another with the same prefixes in its place; no request meets a gap.
     public func setGroup(_ id: UInt64, _ settings: GroupSettings) {
-        let live = URLGroup(
+        let new = live(settings)
+        guard let old = groups[id] else {
+            groups[id] = Group(settings: settings, live: new)
+            return
+        }
+        groups[id] = Group(settings: settings, live: new, prefixes: old.prefixes)
+        if !old.prefixes.isEmpty { replace([(old.live, new)]) }
+    }
+
+    private func live(_ settings: GroupSettings) -> URLGroup {
+        URLGroup(
             session: session,
             queue: settings.queue.flatMap { queues[$0] },
             timeouts: timeouts(settings),
             maxRequestBodySize: engine.options.limits.maxRequestBodySize
         )
-        let prefixes = groups[id]?.prefixes ?? []
-        groups[id] = Group(settings: settings, live: live, prefixes: prefixes)
+    }
+
+    /// Makes all groups anew, after what they are made of has changed.
+    private func renewGroups() {
+        var changes: [(old: URLGroup, new: URLGroup)] = []
+        for (id, group) in groups {
+            let new = live(group.settings)
+            changes.append((group.live, new))
+            groups[id]?.live = new
+        }
+        replace(changes)
+    }
+
+    private func replace(_ changes: [(old: URLGroup, new: URLGroup)]) {
         let engine = engine
-        waiter.wait { for prefix in prefixes { await engine.assign(prefix, to: live) } }
+        waiter.wait { await engine.replace(changes) }
     }
 
     private func timeouts(_ settings: GroupSettings) -> TimeoutManager {
-        var timeouts = engine.options.timeouts
+        var timeouts = timeouts
         for (timer, value) in settings.timers {
             let isOff = value == timer.offValue
             // A day is as good as never; the wheel needs a time.
@@ -163,32 +186,45 @@ public final class EngineHost: EngineControl {
         }
     }
 
-    /// The engine's loops keep the time-outs they were started with.
-    public func setTimeouts(_ timeouts: [ServiceTimeout: UInt16]) -> SettingEffect {
-        timeouts == self.timeouts ? .immediate : .nextStart
-    }
-
-    /// Refuses any list: this engine listens on all addresses.
-    public func setListenAddresses(_ addresses: [IPAddressLiteral]) throws(ControlFailure) -> SettingEffect {
-        guard addresses.isEmpty else {
-            throw ControlFailure(
-                .unsupported,
-                "This service listens on all addresses. Register prefixes with an address for a host instead."
-            )
-        }
+    /// Has waits that begin from now on end by these time-outs; those left out are the configuration's.
+    public func setTimeouts(_ set: [ServiceTimeout: UInt16]) -> SettingEffect {
+        timeouts = engine.options.timeouts
+        timeouts.apply(set)
+        let (engine, timeouts) = (engine, timeouts)
+        waiter.wait { await engine.setTimeouts(timeouts) }
+        renewGroups()
         return .immediate
     }
 
-    /// Refuses any value: this engine's cache has its limits from the start.
+    /// Has wildcards and names listen on these addresses only, from now on; none is all.
+    public func setListenAddresses(_ addresses: [IPAddressLiteral]) throws(ControlFailure) -> SettingEffect {
+        let engine = engine
+        let failure = waiter.wait { () -> ControlFailure? in
+            do {
+                try await engine.setListenAddresses(addresses)
+                return nil
+            } catch {
+                return ControlFailure(.machine, "\(error)")
+            }
+        }
+        if let failure { throw failure }
+        return .immediate
+    }
+
+    /// Stores responses of up to so many bytes from now on.
+    ///
+    /// - Throws: for the size of pieces: ranges are cut from whole responses here.
     public func setCacheParameters(_ parameters: [CacheParameter: UInt32]) throws(ControlFailure)
         -> SettingEffect
     {
-        guard parameters.isEmpty else {
+        guard parameters[.cacheRangeChunkSize] == nil else {
             throw ControlFailure(
                 .unsupported,
-                "This service's cache stores responses of up to 262144 bytes, always."
+                "This service stores whole responses and cuts ranges from them; there are no pieces to give a size."
             )
         }
+        let bytes = parameters[.maxCacheResponseSize].map { Int(clamping: $0) }
+        engine.cachedResponseBytesMax = bytes ?? standardCachedResponseBytesMax
         return .immediate
     }
 
@@ -233,12 +269,13 @@ public final class EngineHost: EngineControl {
     /// Sums of all counters.
     public var statistics: EngineStatistics { engine.statistics }
 
-    /// Numbers of one queue.
-    public func counts(ofQueue id: UInt64) -> QueueCounts {
-        var counts = QueueCounts()
-        counts.waiting = queues[id]?.waitingCount ?? 0
-        counts.inProgress = queues[id]?.inProgressCount ?? 0
-        return counts
+    /// Requests that wait in a queue.
+    public func waitingCount(ofQueue id: UInt64) -> Int { queues[id]?.waitingCount ?? 0 }
+
+    /// What the requests of each registered prefix came to.
+    public func prefixTraffic(resetsLongest: Bool) -> [PrefixTraffic] {
+        let engine = engine
+        return waiter.wait { await engine.prefixTraffic(resetsLongest: resetsLongest) }
     }
 
     /// What the cache holds below a URL, or all.

@@ -104,12 +104,13 @@ struct LiveQueue {
     var isDefined: Bool
     /// Whether its controllers have been told that a request waits for a process.
     var hasDemanded = false
-    /// When a process was started that has not attached yet, in monotonic milliseconds.
-    var startingSince: UInt64?
-    /// When processes were started lately.
-    var starts: [UInt64] = []
+    /// How its processes fare, where it is defined.
+    var life = WorkerLife()
     /// The service's own group with the defined queue's prefixes.
     var group: UInt64?
+
+    /// Whether somebody takes requests, and goes on taking them.
+    var hasWorker: Bool { !attached.isSubset(of: life.retired) }
 }
 
 /// A control connection with who it is.

@@ -18,6 +18,8 @@ public final class ControlServer {
     private var connections: [ClientID: ControlConnection] = [:]
     private var buffer = [UInt8](repeating: 0, count: 64 * 1024)
     private var events: [(ClientID, ControlEvent, UInt64)] = []
+    /// Clients that the plane parts from.
+    private var parted: [(ClientID, ControlFailure)] = []
     /// Monotonic milliseconds until which no connection is accepted, for want of descriptors.
     private var acceptsAfter: UInt64 = 0
     /// Called each turn, at least once a second: the sign of life that a watchdog wants.
@@ -40,12 +42,14 @@ public final class ControlServer {
             // Sent at the end of the turn: the plane is in the middle of something.
             events.append((client, event, object))
         }
+        plane.listeners.disconnect = { [unowned self] client, failure in parted.append((client, failure)) }
     }
 
     /// Serves until the mailbox says stop; then all connections are closed.
     public func run() {
         while true {
             onTurn()
+            sendEvents()
             let now = Self.milliseconds()
             var polled = [
                 pollfd(fd: mailbox.readEnd, events: Int16(POLLIN), revents: 0),
@@ -138,6 +142,14 @@ public final class ControlServer {
                 guard let connection = connections[client] else { continue }
                 if !connection.tell(event, object) { drop(client) }
             }
+        }
+        let dropped = parted
+        parted = []
+        for (client, failure) in dropped {
+            guard let connection = connections[client] else { continue }
+            connection.end(failure)
+            _ = connection.proceed(plane)
+            drop(client)
         }
     }
 

@@ -18,7 +18,8 @@ public final class Service {
         public var activator: (any QueueActivator)?
         /// Listening sockets that the starter passed on.
         ///
-        /// One named `control` is the control socket; others serve HTTP on their ports.
+        /// One named `control` is the control socket; those that `ListenerStore` handed over wait for their
+        /// prefixes; others serve HTTP on their ports.
         public var listeners: [Listener] = []
         /// A line for the service's log, without its end; any thread.
         public var log: @Sendable (String) -> Void = { _ in }
@@ -35,6 +36,8 @@ public final class Service {
     private let server: ControlServer
     private let notifier: SystemdNotifier
     private let lock: InstanceLock
+    private let listenerStore: ListenerStore
+    private let care: CertificateCare?
     private let waiter: EngineWaiter
     private let log: @Sendable (String) -> Void
 
@@ -57,7 +60,6 @@ public final class Service {
         let group = try configuration.administratorsGroupID()
 
         var options = configuration.engine
-        options.timeouts.apply(state.timeouts)
         let log = parts.log
         do {
             options.tls = try TLSServerContext(.serving(state.certificates))
@@ -69,8 +71,10 @@ public final class Service {
         }
         engine = try Engine(options: options) { event in log(Self.words(event)) }
         try engine.start()
+        // Clients that wait at sockets from before meet all prefixes of defined queues, or none.
+        engine.holdAccepting()
         var control: Listener?
-        for listener in parts.listeners {
+        for listener in parts.listeners where !ListenerStore.isKept(listener) {
             if listener.name == "control" {
                 control = listener
             } else {
@@ -78,7 +82,15 @@ public final class Service {
                 engine.listen(listener, scheme: isSecure ? .https : .http, port: listener.address.port)
             }
         }
-        let host = try EngineHost(engine: engine, timeouts: state.timeouts)
+        listenerStore = ListenerStore(
+            engine: engine,
+            notifier: notifier,
+            kept: parts.listeners.filter(ListenerStore.isKept)
+        )
+        care = options.tls.map {
+            CertificateCare($0, reloadInterval: configuration.certificateReloadInterval, log: log)
+        }
+        let host = try EngineHost(engine: engine)
         plane = ControlPlane(
             state: state,
             store: store,
@@ -110,14 +122,18 @@ public final class Service {
     /// Serves until `mailbox.stop()`, then lets requests in progress end.
     public func run() {
         for failure in plane.start() { log("warning: \(failure.words)") }
+        engine.acceptFromNowOn()
         var lastTick: UInt64 = 0
-        server.onTurn = { [notifier, plane] in
+        server.onTurn = { [notifier, plane, listenerStore, care] in
             notifier.alive()
             let now = ControlServer.milliseconds()
+            listenerStore.update(now: now)
             guard now >= lastTick + 1000 else { return }
             lastTick = now
             plane.tick(now: now)
+            care?.tick(now: .milliseconds(Int64(clamping: now)))
         }
+        listenerStore.update(now: ControlServer.milliseconds())
         let count = plane.state.reservations.count
         notifier.ready("\(count) reservations, \(plane.state.queues.count) queues")
         log("ready: control socket \(configuration.controlSocket), \(count) reservations")

@@ -75,6 +75,13 @@ public final class SystemdNotifier {
         return send("FDSTORE=1\nFDNAME=\(name)\n", [PassedDescriptor(copy)])
     }
 
+    /// Has systemd let go of all descriptors of a name.
+    @discardableResult
+    public func remove(name: String) -> Bool { send("FDSTOREREMOVE=1\nFDNAME=\(name)\n") }
+
+    /// Whether somebody is told.
+    public var isConnected: Bool { socket != nil }
+
     @discardableResult
     private func send(_ text: String, _ descriptors: [PassedDescriptor] = []) -> Bool {
         guard let socket else { return false }

@@ -23,6 +23,10 @@ public struct QueueDefinition: Hashable, Sendable {
     public var unit: String?
     /// Seconds after its start in which a process must be ready.
     public var startupSeconds: Int = 90
+    /// Seconds without a request after which its processes are told to end; 0 is never.
+    public var idleSeconds: Int = 0
+    /// Seconds in which a process must say that it is alive when asked; 0 asks never.
+    public var pingSeconds: Int = 90
 
     /// Makes a definition.
     public init(name: String, access: [AccessControlList.Subject] = [], prefixes: [URLPrefix] = []) {
@@ -33,7 +37,7 @@ public struct QueueDefinition: Hashable, Sendable {
 
     /// Lengths a queue may have.
     public static let lengths = 1...65535
-    /// Seconds a process may take to its start.
+    /// Seconds of its time limits.
     public static let seconds = 0...86_400
     /// The most prefixes one queue may have.
     public static let prefixesMax = 1000

@@ -194,6 +194,8 @@ extension QueueDefinition {
             unit = value
             return Self.isUnit(value)
         case "startup": return assign(number(Self.seconds), to: \.startupSeconds)
+        case "idle": return assign(number(Self.seconds), to: \.idleSeconds)
+        case "ping": return assign(number(Self.seconds), to: \.pingSeconds)
         case "allow":
             guard let subject = AccessControlList.Subject(text: value[...]) else { return false }
             access.append(subject)

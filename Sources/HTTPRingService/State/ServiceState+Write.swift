@@ -65,6 +65,9 @@ extension QueueDefinition {
         words.append("enabled=\(isEnabled ? "yes" : "no")")
         if let unit { words.append("unit=\(unit)") }
         words.append("startup=\(startupSeconds)")
+        // Left out where they have their defaults, so that an older service reads the file.
+        if idleSeconds != 0 { words.append("idle=\(idleSeconds)") }
+        if pingSeconds != 90 { words.append("ping=\(pingSeconds)") }
         words += access.map { "allow=\($0.text)" }
         words += prefixes.map { "url=\($0)" }
         return words

@@ -40,6 +40,15 @@ final class Client {
         try self.init(family: AF_INET, address, receiveBufferByteCount)
     }
 
+    /// Connects to an IPv4 address.
+    convenience init(ipv4 text: String, port: UInt16) throws {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        inet_pton(AF_INET, text, &address.sin_addr)
+        try self.init(family: AF_INET, address, nil)
+    }
+
     /// Connects to ::1.
     convenience init(ipv6Port port: UInt16) throws {
         var address = sockaddr_in6()
