@@ -43,8 +43,17 @@ public protocol HTTPDuplexStream: AnyObject {
     func read(upTo byteCountMax: Int) async throws -> [UInt8]
     /// Writes bytes, waiting while more than 64 KiB are unsent.
     func write(_ bytes: [UInt8]) async throws
-    /// Ends the connection after what was written has gone out.
+    /// Ends what this side sends, after what was written has gone out.
+    ///
+    /// On a stream of HTTP/2 the other direction goes on until the client ends it; over HTTP/1.1 the connection ends.
     func close() async
+    /// Ends both directions: what was written goes out, and a read that waits returns an empty array.
+    func abandon() async
+}
+
+extension HTTPDuplexStream {
+    /// Closes; for streams that know no half-open state.
+    public func abandon() async { await close() }
 }
 
 /// Facts about a TLS connection; absent on cleartext.

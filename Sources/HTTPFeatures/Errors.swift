@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import HTTPWire
+
 /// The peer's message was wrong; thrown from body reads, and an application may throw it too.
 ///
-/// Where it leaves a handler before the response has started, the client gets `statusCode`.
+/// Where it leaves a handler before the response has started, the client gets `statusCode` and `fields`.
 public struct BadHTTPRequestError: Error, Sendable, CustomStringConvertible {
     /// The status to answer with, 400 to 499.
     public let statusCode: Int
     /// What was wrong, for logs; never sent to the client.
     public let description: String
+    /// Fields that the answer needs to be of use, such as `Upgrade` with 426 and `Allow` with 405.
+    public let fields: FieldSection
 
     /// Makes an error.
-    public init(statusCode: Int, _ description: String) {
+    public init(statusCode: Int, _ description: String, fields: FieldSection = FieldSection()) {
         self.statusCode = statusCode
         self.description = description
+        self.fields = fields
     }
 }
 

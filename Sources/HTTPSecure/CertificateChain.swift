@@ -7,7 +7,8 @@ final class CertificateChain {
     // SAFETY: each pointer is a reference that `deinit` gives back; nothing hands them out for longer.
     let certificates: [OpaquePointer]
 
-    private init(_ certificates: [OpaquePointer]) {
+    /// Takes over a reference to each certificate; there is at least one.
+    init(_ certificates: [OpaquePointer]) {
         self.certificates = certificates
     }
 

@@ -2,7 +2,8 @@
 
 /// Finds the certificates in a directory by the names of its files.
 ///
-/// `NAME.pem` and `NAME.key`, or both in the former; `NAME.KIND.pem` for several kinds of key, where KIND is
+/// `NAME.pem` and `NAME.key`, or both in the former; or `NAME.p12` (`NAME.pfx`); with the password in
+/// `NAME.password` where they are encrypted. `NAME.KIND.pem` for several kinds of key, where KIND is
 /// `ecdsa`, `rsa` or `ed25519`. `_.example.com.pem` is for `*.example.com`. Other files are not looked at.
 enum CertificateDirectory {
     /// The identities for each name, sorted by name.
@@ -12,21 +13,23 @@ enum CertificateDirectory {
         let files = try FileReader.names(in: path)
         let known = Set(files)
         var found: [String: [TLSIdentity]] = [:]
-        for file in files where file.hasSuffix(".pem") {
+        for file in files where [".pem", ".p12", ".pfx"].contains(where: { file.hasSuffix($0) }) {
             let stem = String(file.dropLast(4))
             guard let name = name(of: stem) else {
                 throw TLSConfigurationError(
                     .invalidSetting,
                     path + "/" + file,
                     problem: "its name is no host name",
-                    advice: "Call it NAME.pem, or _.NAME.pem for every name below"
+                    advice: "Call it NAME.pem (or .p12), or _.NAME.pem for every name below"
                 )
             }
             let hasKeyFile = known.contains(stem + ".key")
             let hasResponse = known.contains(stem + ".ocsp")
             let identity = TLSIdentity(
                 certificateFile: path + "/" + file,
-                keyFile: hasKeyFile ? path + "/" + stem + ".key" : nil,
+                keyFile: hasKeyFile && file.hasSuffix(".pem") ? path + "/" + stem + ".key" : nil,
+                keyPassword: known.contains(stem + ".password")
+                    ? .file(path + "/" + stem + ".password") : nil,
                 ocspResponseFile: hasResponse ? path + "/" + stem + ".ocsp" : nil
             )
             found[name, default: []].append(identity)

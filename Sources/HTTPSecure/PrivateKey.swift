@@ -8,7 +8,8 @@ final class PrivateKey {
     // SAFETY: a reference that `deinit` gives back; contexts that use the key hold their own.
     let pointer: OpaquePointer
 
-    private init(_ pointer: OpaquePointer) {
+    /// Takes over a reference to a key.
+    init(_ pointer: OpaquePointer) {
         self.pointer = pointer
     }
 

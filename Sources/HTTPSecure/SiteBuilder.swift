@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import COpenSSL
+internal import Glibc
 
 /// Reads the files of a site and makes it.
 ///
@@ -50,12 +51,7 @@ struct SiteBuilder {
 
     private mutating func add(_ identity: TLSIdentity) throws(TLSConfigurationError) {
         let (chainName, keyName) = (identity.chain.name, identity.key.name)
-        let chain = try CertificateChain.parse(try read(identity.chain), name: chainName)
-        let key = try PrivateKey.parse(
-            try read(identity.key),
-            name: keyName,
-            password: identity.keyPassword
-        )
+        let (chain, key) = try parse(identity)
         try checkMatch(of: key, keyName, and: chain, chainName)
         try chain.check(name: chainName)
         if let other = keyKinds.updateValue(chainName, forKey: key.kind) {
@@ -82,6 +78,52 @@ struct SiteBuilder {
         }
         if let path = identity.ocspResponseFile {
             addStaple(path, chain)
+        }
+    }
+
+    /// Reads chain and key, from PEM or one PKCS#12 file.
+    private mutating func parse(
+        _ identity: TLSIdentity
+    ) throws(TLSConfigurationError) -> (CertificateChain, PrivateKey) {
+        let password = try password(of: identity)
+        let bytes = try read(identity.chain)
+        let store = try PKCS12.parse(bytes, name: identity.chain.name, password: password)
+        if let store, identity.key == identity.chain { return (store.chain, store.key) }
+        let chain: CertificateChain
+        if let store {
+            chain = store.chain
+        } else {
+            chain = try CertificateChain.parse(bytes, name: identity.chain.name)
+        }
+        let keyBytes = identity.key == identity.chain ? bytes : try read(identity.key)
+        return (chain, try PrivateKey.parse(keyBytes, name: identity.key.name, password: password))
+    }
+
+    private mutating func password(of identity: TLSIdentity) throws(TLSConfigurationError) -> String? {
+        switch identity.keyPassword {
+        case nil: return nil
+        case .text(let text): return text
+        case .file(let path):
+            if FileReader.isReadableByAll(path) {
+                warnings.append(
+                    TLSConfigurationWarning(
+                        subject: path,
+                        problem: "every user of this machine can read the password; use 'chmod 600'"
+                    )
+                )
+            }
+            let line = try read(path).prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+            return String(decoding: line, as: UTF8.self)
+        case .environment(let name):
+            guard let value = getenv(name) else {
+                throw TLSConfigurationError(
+                    .wrongPassword,
+                    identity.key.name,
+                    problem: "the environment has no variable \(name) with its password",
+                    advice: "Set it for the server, as with 'Environment' or 'LoadCredential' of systemd"
+                )
+            }
+            return String(cString: value)
         }
     }
 

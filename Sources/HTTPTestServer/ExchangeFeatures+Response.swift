@@ -52,7 +52,7 @@ extension ExchangeFeatures: HTTPResponseFeature {
 
     /// Answers for an application that failed: with a status where nothing has left, else by an abort.
     ///
-    /// The status is a `BadHTTPRequestError`'s own, else 500; nothing the application set or wrote is sent, and
+    /// Status and fields are a `BadHTTPRequestError`'s own, else 500; nothing the application set or wrote is sent, and
     /// the content is the reason phrase. Source: the outcome table of HTTP.sys's request processing.
     func fail(_ error: any Error) {
         failure = String(describing: error)
@@ -61,11 +61,13 @@ extension ExchangeFeatures: HTTPResponseFeature {
             abort()
             return
         }
-        responseHeaders = FieldSection()
+        let bad = error as? BadHTTPRequestError
+        responseHeaders = bad?.fields ?? FieldSection()
+        for id in [FieldID.contentType, .contentLength, .transferEncoding] { responseHeaders.remove(id: id) }
         responseHeaders.append(id: .contentType, literal: "text/plain")
         responseTrailers = FieldSection()
         progress = .notStarted
-        let code = (error as? BadHTTPRequestError)?.statusCode ?? 500
+        let code = bad?.statusCode ?? 500
         statusCode = (400...599).contains(code) ? code : 500
         reasonPhrase = nil
         fixHead()

@@ -47,14 +47,18 @@ extension HTTPContext {
 
     /// Opens a WebSocket, which the caller closes.
     ///
-    /// - Throws: `BadHTTPRequestError` with 400, 403 or 426 for a request that can't open one; the response then has
-    ///   that status and the fields that go with it, so that a handler may also catch the error and return.
+    /// - Throws: `BadHTTPRequestError` with 400, 403 or 426 for a request that can't open one; error and response then
+    ///   have that status and the fields that go with it, so that a handler may let it through, or catch it and return.
     ///   `HTTPResponseError` where the response has started.
     public func acceptWebSocket(_ options: WebSocketOptions = WebSocketOptions()) async throws -> WebSocket {
         do {
             return try await openWebSocket(options)
         } catch let refusal as WebSocketRefusal {
-            throw BadHTTPRequestError(statusCode: refusal.statusCode, refusal.description)
+            throw BadHTTPRequestError(
+                statusCode: refusal.statusCode,
+                refusal.description,
+                fields: refusal.fields
+            )
         }
     }
 
@@ -65,10 +69,7 @@ extension HTTPContext {
             handshake = try WebSocketHandshake(request, options: options)
         } catch {
             response.statusCode = error.statusCode
-            if error.statusCode == 426 {
-                try response.headers.set(id: .upgrade, value: "websocket")
-                try response.headers.set(id: .secWebSocketVersion, value: "13")
-            }
+            response.headers.append(contentsOf: error.fields)
             throw error
         }
         try set(.secWebSocketAccept, handshake.accept)

@@ -33,6 +33,6 @@ extension WebSocket {
 
     private func giveUp() async {
         incoming.withLock { $0.fail(WebSocketError(.keepAliveTimeout)) }
-        await stream.close()
+        await stream.abandon()
     }
 }

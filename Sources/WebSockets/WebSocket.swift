@@ -195,7 +195,7 @@ public final class WebSocket: Sendable {
         } catch {
             let others = outgoing.withLock { $0.fail(error) }
             for waiter in waiters + others { waiter.resume(throwing: error) }
-            await stream.close()
+            await stream.abandon()
             throw error
         }
         let next = outgoing.withLock { $0.endWrite(spare: bytes) }
@@ -220,7 +220,7 @@ public final class WebSocket: Sendable {
             $0.cancel()
             $0.closing = Task {
                 try? await clock.sleep(for: timeout)
-                if !Task.isCancelled { await stream.close() }
+                if !Task.isCancelled { await stream.abandon() }
             }
         }
         do {

@@ -17,4 +17,7 @@ struct WebSocketStream: Sendable {
     func write(_ bytes: [UInt8]) async throws { try await unsafe stream.write(bytes) }
 
     func close() async { await unsafe stream.close() }
+
+    /// Ends both directions, so that whoever receives learns of it.
+    func abandon() async { await unsafe stream.abandon() }
 }

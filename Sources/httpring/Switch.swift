@@ -48,10 +48,12 @@ struct CertificateKeyOptions: ParsableArguments {
 
 /// The parameters of a certificate binding; those left out stay, or have their defaults.
 struct CertificateOptions: ParsableArguments {
-    @Option(help: "PEM file with the certificate chain; with ccs the directory of certificates.")
+    @Option(help: "PEM file with the certificate chain, or PKCS#12; with ccs the directory of certificates.")
     var certfile: String?
     @Option(help: "PEM file with the private key; without it the key is in certfile.")
     var keyfile: String?
+    @Option(help: "File whose first line opens the key or the PKCS#12 file.")
+    var passwordfile: String?
     @Option(help: "DER file with the OCSP response to staple.")
     var ocspfile: String?
     @Option(help: "A name for whoever made the binding; kept and shown.")
@@ -87,6 +89,7 @@ struct CertificateOptions: ParsableArguments {
         let all: [(String, String?)] = [
             ("certfile", certfile),
             ("keyfile", keyfile),
+            ("passwordfile", passwordfile),
             ("ocspfile", ocspfile),
             ("appid", appid),
             ("verifyclientcertrevocation", verifyclientcertrevocation),

@@ -65,6 +65,19 @@ struct HTTPContextTests {
         }
     }
 
+    @Test("426 keeps its fields where the handler lets the error of acceptWebSocket through (RFC 6455 §4.4)")
+    func refusedUncaught() async throws {
+        let client = try await exchange([]) { context in
+            _ = try await context.acceptWebSocket()
+            Issue.record("there is no socket")
+        }
+        await client.finish()
+        let response = await client.response()
+        #expect(response.statusCode == 426)
+        #expect(response["Upgrade"] == "websocket")
+        #expect(response["Sec-WebSocket-Version"] == "13")
+    }
+
     @Test("A request that is no upgrade is answered 426 with what would do (RFC 6455 §4.4)")
     func refused() async throws {
         let client = try await exchange([]) { context in

@@ -50,16 +50,20 @@ extension Connection {
             sendDeadline = 0
             return
         }
-        let seconds = Connection.rateWindow / 1_000_000_000
-        if acknowledgedAtWindowStart >= 0,
-            (acknowledged - acknowledgedAtWindowStart) / seconds < Int64(minSendBytesPerSecond)
-        {
+        let needed = Connection.byteCount(at: minSendBytesPerSecond, over: loop.rateWindow)
+        if acknowledgedAtWindowStart >= 0, acknowledged - acknowledgedAtWindowStart < needed {
             loop.counters.timeouts.count()
             loop.logConnectionError(self, .minimumSendRate)
             close(reset: true)
             return
         }
         acknowledgedAtWindowStart = acknowledged
-        sendDeadline = now &+ Connection.rateWindow
+        sendDeadline = now &+ loop.rateWindow
+    }
+
+    /// How many bytes a rate comes to in a time, at most what an `Int64` holds.
+    static func byteCount(at bytesPerSecond: Int, over nanoseconds: Int64) -> Int64 {
+        let whole = Int64(bytesPerSecond).multipliedReportingOverflow(by: nanoseconds)
+        return whole.overflow ? .max : whole.partialValue / 1_000_000_000
     }
 }

@@ -124,6 +124,7 @@ extension Connection {
     /// Room for `byteCount` bytes behind the input, in memory of our own.
     func ownInputRoom(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
         moveInputToOwnMemory(spare: byteCount)
+        precondition(inputEnd + byteCount <= ownedCapacity, "the room behind the input ends with its memory")
         return UnsafeMutableRawBufferPointer(start: ownedInput.map { $0 + inputEnd }, count: byteCount)
     }
 

@@ -106,7 +106,7 @@ extension Connection {
             token: token(.send)
         )
         if minSendBytesPerSecond > 0, sendDeadline == 0 {
-            sendDeadline = loop.ring.now.nanoseconds &+ Connection.rateWindow
+            sendDeadline = loop.ring.now.nanoseconds &+ loop.rateWindow
             acknowledgedAtWindowStart = -1
             schedule(sendDeadline)
         }
@@ -153,5 +153,4 @@ extension Connection {
 
     static let lingeredByteCountMax = 16 << 20
     static let lingerTime: Int64 = 5_000_000_000
-    static let rateWindow: Int64 = 5_000_000_000
 }

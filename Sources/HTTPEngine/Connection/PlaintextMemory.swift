@@ -9,7 +9,8 @@
 final class PlaintextMemory {
     /// The most that one record decrypts to (RFC 8446 §5.1), and so what every read has room for.
     static let roomByteCount = 16 << 10
-    private static let byteCount = 512 << 10
+    /// What all connections may use in a turn; tests make it small.
+    var byteCountMax = 512 << 10
 
     private var memory: UnsafeMutableRawPointer?
     private var used = 0
@@ -18,10 +19,10 @@ final class PlaintextMemory {
 
     /// Room for a record: here, or behind a connection's own input when all is taken.
     func room(orOwnOf connection: Connection) -> UnsafeMutableRawBufferPointer {
-        if used + PlaintextMemory.roomByteCount <= PlaintextMemory.byteCount {
+        if used + PlaintextMemory.roomByteCount <= byteCountMax {
             let base =
                 memory
-                ?? UnsafeMutableRawPointer.allocate(byteCount: PlaintextMemory.byteCount, alignment: 64)
+                ?? UnsafeMutableRawPointer.allocate(byteCount: byteCountMax, alignment: 64)
             memory = base
             return UnsafeMutableRawBufferPointer(start: base + used, count: PlaintextMemory.roomByteCount)
         }

@@ -96,17 +96,28 @@ public struct TimeoutManager: Sendable {
     ///
     /// Default 10 s (Kestrel's).
     public var tlsHandshake: Duration
-    /// A client that takes a response slower than this, over at least 5 s, is cut off.
+    /// A client that takes a response slower than this, over `rateWindow`, is cut off.
     ///
     /// 0: off. Default 150.
     public var minSendBytesPerSecond: Int
-    /// A client that sends a body slower than this, over at least 5 s, gets 408.
+    /// A client that sends a body slower than this, over `rateWindow`, gets 408.
     ///
     /// 0: off. Default 150.
     public var minRequestBodyBytesPerSecond: Int
 
+    /// Over what time the minimum rates are measured, for the whole server.
+    ///
+    /// Default 5 s.
+    public var rateWindow: Duration
+    /// How long a client that has shut its half waits for a response to begin, for the whole server; then the end.
+    ///
+    /// Default 2 s.
+    public var halfCloseGrace: Duration
+
     /// Makes time-outs with the defaults.
     public init() {
+        rateWindow = .seconds(5)
+        halfCloseGrace = .seconds(2)
         entityBody = .seconds(120)
         drainEntityBody = .seconds(5)
         requestQueue = .seconds(120)

@@ -253,13 +253,17 @@ extension Exchange: HTTPResponseBodyFeature {
             return
         }
         var code = 500
+        var fields = FieldSection()
         if let bad = error as? BadHTTPRequestError, (400...599).contains(bad.statusCode) {
             code = bad.statusCode
+            fields = bad.fields
         }
         let persisted = persists
         resetResponse()
         persists = persisted && contentError == nil && code != 413
         status = UInt16(code)
+        for id in [FieldID.contentType, .contentLength, .transferEncoding] { fields.remove(id: id) }
+        responseFields.append(contentsOf: fields)
         responseFields.append(id: .contentType, literal: "text/plain")
         hasStartedResponse = true
         if head.method != .head {

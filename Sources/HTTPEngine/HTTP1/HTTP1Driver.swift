@@ -78,7 +78,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
             } else if exchange?.isCommitted == false {
                 // A client may shut its half and wait for the response. One whose response has not begun
                 // after a while is taken to have gone.
-                connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ HTTP1Driver.halfCloseGrace)
+                connection.setPhaseDeadline(loop.ring.now.nanoseconds &+ loop.halfCloseGrace)
             }
         case .draining: connection.closeAfterOutput(lingers: false)
         case .upgraded: exchange?.duplex?.inputArrived()
@@ -142,8 +142,6 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
 
     /// Whether the connection has had as many requests as it may.
     var isLastRequest: Bool { requestCount >= connection.listener.requestCountMax }
-
-    static let halfCloseGrace: Int64 = 2_000_000_000
 
     // MARK: The state machine
 
@@ -302,7 +300,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
         if contentWindowWaited == 0 { contentWindowBytes = connection.bytesReceived }
         var wait = exchange.timeouts.entityBody.saturatedNanoseconds
         if exchange.minContentBytesPerSecond > 0 {
-            wait = min(wait, Connection.rateWindow - contentWindowWaited)
+            wait = min(wait, loop.rateWindow - contentWindowWaited)
         }
         connection.setPhaseDeadline(contentWaitStart &+ max(0, wait))
         return true
@@ -313,13 +311,13 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
         isWaitingForContent = false
         connection.setPhaseDeadline(0)
         contentWindowWaited &+= max(1, loop.ring.now.nanoseconds &- contentWaitStart)
-        if contentWindowWaited >= Connection.rateWindow { checkContentRate(exchange) }
+        if contentWindowWaited >= loop.rateWindow { checkContentRate(exchange) }
     }
 
     /// Judges the rate over the time the handler waited, once that fills a window; then begins another.
     private func checkContentRate(_ exchange: Exchange) {
         let arrived = Int64(clamping: connection.bytesReceived &- contentWindowBytes)
-        let needed = Int64(exchange.minContentBytesPerSecond) * (contentWindowWaited / 1_000_000_000)
+        let needed = Connection.byteCount(at: exchange.minContentBytesPerSecond, over: contentWindowWaited)
         contentWindowWaited = 0
         guard exchange.contentError == nil else { return }
         if exchange.minContentBytesPerSecond > 0, arrived < needed {

@@ -74,7 +74,8 @@ final class UpgradedConnection: UpgradedStream {
             return
         }
         connection?.closeAfterOutput(lingers: true)
-        isClosed = true
+        // One that waits for more would else do so until the client has closed, too.
+        connectionEnded()
     }
 
     func inputArrived() { waiter?.resume() }

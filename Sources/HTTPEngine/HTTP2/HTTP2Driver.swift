@@ -28,6 +28,8 @@ final class HTTP2Driver: ProtocolDriver {
     @exclusivity(unchecked) private var requestCount: UInt32 = 0
     @exclusivity(unchecked) private var idleSince: Int64 = 0
     @exclusivity(unchecked) private var isShuttingDown = false
+    /// When streams whose responses have not begun are given up, as the client has shut its half; 0 for never.
+    @exclusivity(unchecked) private var halfCloseDeadline: Int64 = 0
 
     /// Output that is fetched from the session ahead of the socket.
     static let outputByteCountMax = 128 << 10
@@ -63,7 +65,21 @@ final class HTTP2Driver: ProtocolDriver {
         wantWrite()
     }
 
-    func peerFinished() { connection.closeAfterOutput(lingers: false) }
+    /// A client may shut its half once it has asked for everything, and wait for the responses.
+    ///
+    /// What it has not finished asking for never comes, and a response that has not begun after a while is taken to be
+    /// for nobody, as over HTTP/1.
+    func peerFinished() {
+        for stream in Array(streams) where !stream.hasContentEnded { reset(stream, .cancel) }
+        halfCloseDeadline = max(1, now &+ loop.halfCloseGrace)
+        wantWrite()
+        schedule()
+    }
+
+    /// Whether no response can go on any more: those that wait for a window wait for ever.
+    private var hasNothingToAnswer: Bool {
+        streams.allSatisfy { $0.exchange == nil || $0.unsentByteCount > 0 }
+    }
 
     func connectionClosing() {
         guard let session else { return }
@@ -85,6 +101,10 @@ final class HTTP2Driver: ProtocolDriver {
         for stream in streams where stream.deadline != 0 && stream.deadline <= now { deadlineReached(stream) }
         for stream in streams where stream.sendDeadline != 0 && stream.sendDeadline <= now {
             checkSendRate(stream)
+        }
+        if halfCloseDeadline != 0, halfCloseDeadline <= now {
+            halfCloseDeadline = 0
+            for stream in Array(streams) where !stream.hasHead { reset(stream, .cancel) }
         }
         guard connection.isOpen else { return }
         if streams.isEmpty, now &- idleSince >= idleTimeout {
@@ -135,6 +155,9 @@ final class HTTP2Driver: ProtocolDriver {
         guard connection.isOpen else { return }
         if let end = session.end {
             finish(end)
+        } else if connection.isPeerFinished, !session.wantsWrite, hasNothingToAnswer {
+            connectionClosing()
+            connection.closeAfterOutput(lingers: false)
         } else {
             schedule()
         }
@@ -204,8 +227,15 @@ final class HTTP2Driver: ProtocolDriver {
     func close(_ stream: HTTP2StreamDriver) {
         if let exchange = stream.exchange {
             stream.exchange = nil
-            stream.tunnel?.connectionEnded()
-            exchange.abortedByConnection()
+            if let tunnel = stream.tunnel, stream.hasContentEnded, stream.isOutputSent {
+                // Both directions have ended in order; what has arrived is still the handler's to read.
+                loop.logAccess(exchange, connection)
+                tunnel.streamEnded(stream.takeContent(upTo: stream.contentCount))
+                exchange.driverReleased()
+            } else {
+                stream.tunnel?.connectionEnded()
+                exchange.abortedByConnection()
+            }
         }
         loop.counters.http2StreamsClosed.count()
         let last = streams.removeLast()
@@ -248,6 +278,7 @@ final class HTTP2Driver: ProtocolDriver {
     private func schedule() {
         guard connection.isOpen else { return }
         var earliest = session?.nextDeadline ?? .max
+        if halfCloseDeadline != 0 { earliest = min(earliest, halfCloseDeadline) }
         if streams.isEmpty {
             let idleEnd = idleSince.addingReportingOverflow(idleTimeout)
             if !idleEnd.overflow { earliest = min(earliest, idleEnd.partialValue) }
@@ -305,7 +336,7 @@ final class HTTP2Driver: ProtocolDriver {
     }
 
     private func beginSendWindow(_ stream: HTTP2StreamDriver) {
-        stream.sendDeadline = now &+ Connection.rateWindow
+        stream.sendDeadline = now &+ loop.rateWindow
         stream.sentAtWindowStart = stream.sentByteCount
     }
 
@@ -315,9 +346,9 @@ final class HTTP2Driver: ProtocolDriver {
     private func checkSendRate(_ stream: HTTP2StreamDriver) {
         stream.sendDeadline = 0
         guard stream.unsentByteCount > 0, stream.minSendBytesPerSecond > 0 else { return }
-        let sent =
-            (stream.sentByteCount &- stream.sentAtWindowStart) / (Connection.rateWindow / 1_000_000_000)
-        guard connection.unsentByteCount > 0 || sent >= Int64(stream.minSendBytesPerSecond) else {
+        let sent = stream.sentByteCount &- stream.sentAtWindowStart
+        let needed = Connection.byteCount(at: stream.minSendBytesPerSecond, over: loop.rateWindow)
+        guard connection.unsentByteCount > 0 || sent >= needed else {
             loop.counters.timeouts.count()
             loop.logRefusal(.minimumSendRate, connection, head: stream.exchange)
             return reset(stream, .cancel)
@@ -328,7 +359,10 @@ final class HTTP2Driver: ProtocolDriver {
     /// Judges the rate over the time the handler waited, once that fills a window; then begins another.
     func checkContentRate(_ stream: HTTP2StreamDriver, _ exchange: Exchange) {
         let arrived = Int64(clamping: stream.contentReceived &- stream.contentWindowBytes)
-        let needed = Int64(exchange.minContentBytesPerSecond) * (stream.contentWindowWaited / 1_000_000_000)
+        let needed = Connection.byteCount(
+            at: exchange.minContentBytesPerSecond,
+            over: stream.contentWindowWaited
+        )
         stream.contentWindowWaited = 0
         guard exchange.contentError == nil, exchange.minContentBytesPerSecond > 0, arrived < needed else {
             return

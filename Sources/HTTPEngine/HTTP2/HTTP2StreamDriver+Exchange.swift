@@ -54,7 +54,7 @@ extension HTTP2StreamDriver: ExchangeDriver {
         if contentWindowWaited == 0 { contentWindowBytes = contentReceived }
         var wait = exchange.timeouts.entityBody.saturatedNanoseconds
         if exchange.minContentBytesPerSecond > 0 {
-            wait = min(wait, Connection.rateWindow - contentWindowWaited)
+            wait = min(wait, driver.loop.rateWindow - contentWindowWaited)
         }
         driver.setDeadline(of: self, after: max(0, wait))
         return true
@@ -64,7 +64,7 @@ extension HTTP2StreamDriver: ExchangeDriver {
         isWaitingForContent = false
         deadline = 0
         contentWindowWaited &+= max(1, driver.now &- contentWaitStart)
-        if contentWindowWaited >= Connection.rateWindow { driver.checkContentRate(self, exchange) }
+        if contentWindowWaited >= driver.loop.rateWindow { driver.checkContentRate(self, exchange) }
     }
 
     // MARK: Response

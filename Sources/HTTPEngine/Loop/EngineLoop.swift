@@ -21,6 +21,9 @@ final class EngineLoop: LoopDelegate {
     // Held, so that a server nobody refers to any more serves on until it is stopped; `Engine.stop` ends the cycle.
     let engine: Engine
     let options: EngineOptions
+    /// Over what time minimum rates are measured, in nanoseconds.
+    let rateWindow: Int64
+    let halfCloseGrace: Int64
     /// Those of heads that come through a queue.
     let headLimits: HeadLimits
     let counters: LoopCounters
@@ -72,6 +75,8 @@ final class EngineLoop: LoopDelegate {
         self.counters = counters
         self.routes = routes
         self.log = log
+        rateWindow = max(1, engine.options.timeouts.rateWindow.saturatedNanoseconds)
+        halfCloseGrace = engine.options.timeouts.halfCloseGrace.saturatedNanoseconds
         headLimits = ListenerOptions(engine.options).headLimits
         serverLiteral = engine.options.serverHeader == "HTTPRing" ? "HTTPRing" : nil
         reader = ResponseCacheReader(store: engine.cache)

@@ -9,6 +9,7 @@ extension CertificateBinding {
         let identity = TLSIdentity(
             certificateFile: file,
             keyFile: values["keyfile"],
+            keyPassword: values["passwordfile"].map { .file($0) },
             ocspResponseFile: isEnabled("disableocspstapling") ? nil : values["ocspfile"]
         )
         let place: TLSBindingKey?

@@ -140,7 +140,7 @@ public struct CertificateSwitch: Hashable, Sendable {
             label: "Certificate File",
             kind: .path,
             standard: "",
-            help: "PEM file with the certificate chain; with ccs the directory of certificates."
+            help: "PEM file with the certificate chain, or PKCS#12; with ccs the directory of certificates."
         ),
         .init(
             name: "keyfile",
@@ -148,6 +148,13 @@ public struct CertificateSwitch: Hashable, Sendable {
             kind: .path,
             standard: "",
             help: "PEM file with the private key; without it the key is in certfile."
+        ),
+        .init(
+            name: "passwordfile",
+            label: "Password File",
+            kind: .path,
+            standard: "",
+            help: "File whose first line opens the key or the PKCS#12 file."
         ),
         .init(
             name: "ocspfile",

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPWire
+
 /// Why a request does not open a WebSocket.
 public enum WebSocketRefusal: Error, Sendable, Hashable, CaseIterable, CustomStringConvertible {
     /// It asks for no upgrade to `websocket`, or over HTTP/1.0.
@@ -39,5 +41,14 @@ public enum WebSocketRefusal: Error, Sendable, Hashable, CaseIterable, CustomStr
         case .extensionsMalformed: "Sec-WebSocket-Extensions is not a list of extensions"
         case .originNotAllowed: "the origin is not allowed"
         }
+    }
+
+    /// The fields of the answer: with 426, what to upgrade to, and the version (RFC 6455 §4.4, RFC 9110 §15.5.22).
+    var fields: FieldSection {
+        var fields = FieldSection()
+        guard statusCode == 426 else { return fields }
+        fields.append(id: .upgrade, literal: "websocket")
+        fields.append(id: .secWebSocketVersion, literal: "13")
+        return fields
     }
 }

@@ -119,8 +119,10 @@ extension EngineSuites {
         func cut(setup: Setup) async throws {
             let gate = Gate()
             let aborted = Tally()
+            var settings = TestSettings(setup)
+            settings.options.timeouts.halfCloseGrace = .milliseconds(40)
             try await TestEngine.run(
-                TestSettings(setup),
+                settings,
                 handler: { context in
                     try context.feature((any HTTPRequestLifetimeFeature).self).onAborted { aborted.add() }
                     try await gate.wait()

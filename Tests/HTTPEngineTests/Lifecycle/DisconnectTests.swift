@@ -36,13 +36,15 @@ extension EngineSuites {
         }
 
         @Test(
-            "An end without a reset is the client's end after two seconds without a response",
-            arguments: [Setup.oneLoop]
+            "An end without a reset is the client's end once no response has begun for a while",
+            arguments: Setup.allCases
         )
         func finished(setup: Setup) async throws {
             let gate = Gate()
+            var settings = TestSettings(setup)
+            settings.options.timeouts.halfCloseGrace = .milliseconds(100)
             try await TestEngine.run(
-                TestSettings(setup),
+                settings,
                 handler: { _ in try await gate.wait() },
                 { (server) async throws in
                     let client = try server.client()

@@ -251,5 +251,37 @@ extension EngineSuites {
                 }
             )
         }
+
+        @Test(
+            "The fields of a BadHTTPRequestError go with its status, but for those that frame",
+            arguments: Setup.allCases
+        )
+        func errorFields(setup: Setup) async throws {
+            let handler: TestEngine.Handler = { context in
+                try context.response.headers.set(name: "X-Own", value: "gone")
+                var fields = FieldSection()
+                try fields.append(name: "Upgrade", value: "websocket")
+                try fields.append(name: "Sec-WebSocket-Version", value: "13")
+                try fields.append(name: "Content-Length", value: "7")
+                try fields.append(name: "Content-Type", value: "text/html")
+                throw BadHTTPRequestError(statusCode: 426, "no", fields: fields)
+            }
+            try await TestEngine.run(TestSettings(setup), handler: handler) { (server) async throws in
+                let client = try server.client()
+                for _ in 0..<2 {
+                    let response = try client.exchange(server.get())
+                    #expect(response.status == 426)
+                    #expect(response["Upgrade"] == "websocket")
+                    #expect(response["Sec-WebSocket-Version"] == "13")
+                    #expect(response["Content-Type"] == "text/plain")
+                    #expect(response["X-Own"] == nil)
+                    #expect(response.text == "Upgrade Required\n")
+                }
+                let stream = try server.http2Client().get("/")
+                #expect(stream.status == 426)
+                #expect(stream["sec-websocket-version"] == "13")
+                #expect(stream["content-length"] == "17")
+            }
+        }
     }
 }

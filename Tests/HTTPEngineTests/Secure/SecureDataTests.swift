@@ -196,5 +196,38 @@ extension EngineSuites {
                 #expect(client.tls?.hasEnded == true)
             }
         }
+
+        @Test(
+            "Records that come while the turn's plaintext memory is full go behind the connection's own input"
+        )
+        func fullPlaintextMemory() async throws {
+            try await TestEngine.run(try .secure(), handler: Handlers.echoWhole) { (server) async throws in
+                await server.fillPlaintextMemory()
+                let client = try server.secureHTTP2Client()
+                try client.run { !client.settings.isEmpty }
+                let content = pattern(400_000)
+                let stream = client.request("/", method: "POST", content: content)
+                // All of what the window allows is there before the loop looks: many records in one turn, each of them
+                // consumed before the next is decrypted.
+                let gate = server.holdLoop()
+                try client.flush()
+                gate.open()
+                #expect(try client.response(stream).content == content)
+                let other = try server.secureClient()
+                let text = String(repeating: "x", count: 100_000)
+                #expect(try other.exchange(server.post(body: text)).text == text)
+            }
+        }
+
+        @Test("Room behind a connection's own input ends with its memory, also once all of that was consumed")
+        func roomBehindInput() async throws {
+            try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
+                let outcome = await server.roomBehindConsumedInput(
+                    filledByteCount: 5000,
+                    roomByteCount: 6000
+                )
+                #expect(outcome == .init(inputStart: 0, inputCount: 6000, isWithinMemory: true))
+            }
+        }
     }
 }
