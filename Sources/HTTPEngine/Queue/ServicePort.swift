@@ -37,12 +37,21 @@ final class ServicePort: QueuePort {
     }
 
     override var end: QueueEnd { service }
+    @exclusivity(unchecked) final var served: ServedQueue?
+
+    /// Requests that the worker had answered in the last turn that had any.
+    @exclusivity(unchecked) private(set) final var answeredCount = 0
+
+    override var isIdle: Bool { service.outstandingCount == 0 && keeping.isEmpty && ready.isEmpty && !isFull }
+
+    override func published() { served?.left = 0 }
 
     /// How many more requests the worker takes now.
     var room: Int { isDraining || isFull ? 0 : service.credit }
 
     /// Hands no more requests over.
     func drain() {
+        loop.queues.activate(self)
         isDraining = true
         service.drain()
     }
@@ -62,9 +71,11 @@ final class ServicePort: QueuePort {
             exchange.handlerReleased()
             return true
         }
+        loop.queues.activate(self)
         let request = record(of: exchange)
         var id = RequestID(rawValue: 0)
         let outcome = service.send(request, id: &id)
+        if let served { served.left -= 1 }
         guard outcome == .sent || outcome == .tooLong else {
             isFull = true
             return false
@@ -138,6 +149,8 @@ final class ServicePort: QueuePort {
 
     override func turn() throws(TransportViolation) {
         hasCredit = false
+        let before = service.outstandingCount
+        defer { if service.outstandingCount < before { answeredCount = before - service.outstandingCount } }
         if !keeping.isEmpty { letGoOfContent() }
         if service.hasWork {
             try service.receive { (message) throws(TransportViolation) in try take(message) }
