@@ -39,6 +39,16 @@ public struct QueueGeometry: Equatable, Sendable {
     /// The defaults.
     public init() {}
 
+    /// Makes the rings as large as records of a size need, where that is more than the defaults.
+    ///
+    /// - Parameter byteCount: the longest record; over 8 MiB is taken for 8 MiB.
+    public init(recordsOf byteCount: Int) {
+        let rounded = (min(max(0, byteCount), 8 << 20) + 7) & ~7
+        recordBytesMax = max(recordBytesMax, rounded)
+        while requestRingBytes < 2 * recordBytesMax { requestRingBytes *= 2 }
+        while responseRingBytes < 2 * recordBytesMax { responseRingBytes *= 2 }
+    }
+
     /// Whether every part is within its limits.
     public var isValid: Bool {
         Self.isPowerOfTwo(requestRingBytes, in: 4096...(16 << 20))

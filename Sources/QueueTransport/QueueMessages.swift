@@ -58,14 +58,16 @@ public struct QueuedRequest {
         public init(rawValue: UInt32) { self.rawValue = rawValue }
         /// It came over TLS.
         public static let isSecure = Flags(rawValue: 1)
-        /// It came over HTTP/2; `head` is written as HTTP/1.1 writes it.
+        /// It came over HTTP/2; `head` is its pseudo-fields and fields, in the engine's own layout.
         public static let isHTTP2 = Flags(rawValue: 2)
         /// `contentBytes` is all of the content.
         public static let isWhole = Flags(rawValue: 4)
         /// The connection ends after the response.
         public static let closes = Flags(rawValue: 8)
+        /// An HTTP/2 request whose head did not end its stream: content, or a tunnel's bytes, may follow.
+        public static let isOpen = Flags(rawValue: 16)
         /// All bits that mean something.
-        static let all: Flags = [.isSecure, .isHTTP2, .isWhole, .closes]
+        static let all: Flags = [.isSecure, .isHTTP2, .isWhole, .closes, .isOpen]
     }
 
     /// Which registration's prefix matched, as the control plane numbers them.
@@ -94,7 +96,7 @@ public struct QueuedRequest {
     public var contentLength: Int64 = 0
     /// Bytes of the path that the prefix stands for.
     public var prefixPathByteCount = 0
-    /// The head as it came, from the request line to the empty line.
+    /// The head as it came, from the request line to the empty line; of HTTP/2, see `isHTTP2`.
     public var head = UnsafeRawBufferPointer(start: nil, count: 0)
     /// What else the worker has to know, in the engine's own layout: facts about TLS, for one.
     public var extra = UnsafeRawBufferPointer(start: nil, count: 0)

@@ -14,14 +14,21 @@ final class ApplicationProcess {
     ///   - user: as whom it runs.
     ///   - queue: the queue it opens.
     ///   - address: HOST:PORT/PATH/.
+    ///   - listener: its option.
     /// - Throws: where it cannot be started.
-    init(_ service: ServiceProcess, user: UInt32, queue: String, _ address: String) throws {
+    init(
+        _ service: ServiceProcess,
+        user: UInt32,
+        queue: String,
+        _ address: String,
+        listener: String = "--http"
+    ) throws {
         process = try ChildProcess(
             "/usr/bin/setpriv",
             [
                 "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", "timeout", "--foreground", "30",
                 ServiceProcess.programs.appendingPathComponent("testapp").path, "--workers", "1",
-                "--attach", queue, "--service-socket", service.directory + "/control.sock", "--http", address,
+                "--attach", queue, "--service-socket", service.directory + "/control.sock", listener, address,
             ]
         )
         // One line, or the end.

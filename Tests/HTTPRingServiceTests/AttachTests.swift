@@ -165,6 +165,59 @@ struct AttachTests {
         #expect(other.isReady, "the queue ended with its last process")
     }
 
+    @Test(
+        "requests of https and HTTP/2 pass, content and trailers both ways, with the certificate in the service alone",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl"), "needs openssl"),
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "needs curl")
+    )
+    func secure() throws {
+        let (key, certificate) = (service.directory + "/key.pem", service.directory + "/cert.pem")
+        let made = try ServiceProcess.run(
+            "/usr/bin/openssl",
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+                + ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"]
+                + ["-addext", "subjectAltName=DNS:localhost"]
+        )
+        try #require(made.status == 0, "\(made.errors)")
+        let securePort = ServiceProcess.freePort()
+        let origin = "https://localhost:\(securePort)"
+        let reserved = try service.httpring("add", "urlacl", "url=\(origin)/s/", "user=\(alice)")
+        try #require(reserved.status == 0, "\(reserved.errors)")
+        let place = "hostnameport=localhost:\(securePort)"
+        let bound = try service.httpring(
+            "add",
+            "sslcert",
+            place,
+            "certfile=\(certificate)",
+            "keyfile=\(key)"
+        )
+        try #require(bound.status == 0, "\(bound.errors)")
+        let process = try ApplicationProcess(
+            service,
+            user: alice,
+            queue: "secure",
+            "localhost:\(securePort)/s/",
+            listener: "--https"
+        )
+        try #require(process.isReady, "\(process.words())")
+        func curl(_ arguments: String...) throws -> String {
+            try ServiceProcess.run(
+                "/usr/bin/curl",
+                ["--silent", "--max-time", "10", "--cacert", certificate] + arguments
+            ).output
+        }
+        let form = "%{http_code} %{http_version} %{size_download}"
+        let url = origin + "/s/"
+        for (option, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
+            let whole = try curl(option, "--write-out", " " + form, url + "plaintext")
+            #expect(whole == "Hello, World! 200 \(version) 13")
+            let large = try curl(option, "--write-out", form, "--output", "/dev/null", url + "bytes/1000000")
+            #expect(large == "200 \(version) 1000000")
+            let content = String(repeating: "x", count: 20_000)
+            #expect(try curl(option, "--data", content, url + "echo") == content)
+        }
+    }
+
     @Test("a process whose service dies ends with an error that says so")
     func serviceGone() throws {
         let first = try application(alice, "first", "a/")

@@ -27,9 +27,12 @@ extension Connection {
     }
 
     /// Facts about the connection's TLS, once the handshake is done.
-    var tlsEngine: TLSEngine? {
-        guard let tls, tls.isEstablished else { return nil }
-        return tls.engine
+    var tlsFacts: TLSFacts? {
+        guard let tls, tls.isEstablished, let engine = tls.engine else { return nil }
+        if let facts = tls.facts { return facts }
+        let facts = TLSFacts(engine)
+        tls.facts = facts
+        return facts
     }
 
     // MARK: Input

@@ -17,6 +17,8 @@ final class TLSChannel: TLSOutput {
     @exclusivity(unchecked) var isOffloaded = false
     /// Whether the handshake is done and the connection's protocol chosen.
     @exclusivity(unchecked) var isEstablished = false
+    /// What handlers were told of the connection.
+    @exclusivity(unchecked) var facts: TLSFacts?
     /// Whether nothing more may be encrypted: the end was announced, or an alert sent.
     @exclusivity(unchecked) var isEnded = false
 

@@ -53,7 +53,7 @@ extension Exchange: HTTPExtendedConnectFeature {
         return try acceptNow()
     }
 
-    private func acceptNow() throws -> any UpgradedStream {
+    func acceptNow() throws -> any UpgradedStream {
         guard connectProtocol != nil, duplex == nil else { throw HTTPResponseError(.notUpgradable) }
         guard !hasStartedResponse, let driver else { throw HTTPResponseError(.alreadyStarted) }
         try takeUpgradePlace()

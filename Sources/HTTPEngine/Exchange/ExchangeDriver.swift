@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPFeatures
-import HTTPSecure
 import HTTPWire
 import IORing
 
@@ -20,8 +19,8 @@ protocol ExchangeDriver: AnyObject {
     /// Both ends of the connection, where there is one.
     var addresses: ConnectionAddresses? { get }
 
-    /// The connection's TLS, where it has one.
-    var tlsEngine: TLSEngine? { get }
+    /// Facts about the connection's TLS, where it has one.
+    var tlsFacts: TLSFacts? { get }
 
     // MARK: Queue
 

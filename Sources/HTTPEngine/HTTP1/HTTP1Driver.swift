@@ -448,7 +448,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
 
     var addresses: ConnectionAddresses? { connection.knownAddresses }
 
-    var tlsEngine: TLSEngine? { connection.tlsEngine }
+    var tlsFacts: TLSFacts? { connection.tlsFacts }
 
     func reject(_ exchange: Exchange, _ refusal: Refusal) { reject(refusal) }
 

@@ -10,7 +10,7 @@ import IORing
 extension HTTP2StreamDriver: ExchangeDriver {
     var addresses: ConnectionAddresses? { driver.connection.knownAddresses }
 
-    var tlsEngine: TLSEngine? { driver.connection.tlsEngine }
+    var tlsFacts: TLSFacts? { driver.connection.tlsFacts }
 
     // MARK: Queue
 

@@ -53,18 +53,20 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - consumer: whose requests the worker answers.
-    ///   - geometry: how large each queue is.
+    ///   - geometry: how large each queue is; as large as the longest head needs where it is not given.
     ///   - deliver: receives each loop's descriptors, to be sent to the worker.
     ///   - onEnd: called on a loop's thread when a queue ended, with what the worker did wrong, or `nil`.
     /// - Returns: a handle that ends the queues.
     /// - Throws: `TransportError` where the system refuses memory or descriptors.
     public func openQueues(
         for consumer: QueueConsumer,
-        geometry: QueueGeometry = QueueGeometry(),
+        geometry: QueueGeometry? = nil,
         deliver: @escaping @Sendable (consuming QueueDescriptors) -> Void,
         onEnd: @escaping @Sendable (TransportViolation?) -> Void
     ) async throws -> QueueAttachment {
         let attachment = QueueAttachment(self)
+        let recordBytes = options.limits.maxRequestHeadBytes + TLSFacts.recordBytesMax + 4096
+        let geometry = geometry ?? QueueGeometry(recordsOf: recordBytes)
         let failures = await onEachLoop { loop -> TransportError? in
             var descriptors: QueueDescriptors?
             do throws(TransportError) {

@@ -36,8 +36,10 @@ extension QueueDriver {
         var head = QueuedResponseHead()
         head.status = exchange.status
         (head.cachePolicy, head.cacheSeconds) = CachePolicyNumber.encode(exchange.policy)
-        if !exchange.persists || exchange.closeRequested { head.flags.insert(.closes) }
-        if exchange.status == 101 { head.flags.insert(.upgrades) }
+        // A stream that ends badly says nothing about its connection.
+        let endsConnection = !exchange.persists && exchange.head.version < .http2
+        if endsConnection || exchange.closeRequested { head.flags.insert(.closes) }
+        if exchange.status == 101 || exchange.isUpgrading { head.flags.insert(.upgrades) }
         if isWhole, exchange.trailerFields == nil {
             head.contentLength = exchange.writtenLength
             if exchange.wholeBody == nil, sendWhole(head, exchange) { return }

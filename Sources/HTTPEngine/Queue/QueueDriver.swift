@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPFeatures
-import HTTPSecure
 import HTTPWire
 import IORing
 import QueueTransport
@@ -30,8 +29,8 @@ final class QueueDriver: ExchangeDriver {
     @exclusivity(unchecked) var minSendBytesPerSecond = 0
     @exclusivity(unchecked) private(set) var addresses: ConnectionAddresses?
 
-    /// The client's TLS ends in the service.
-    var tlsEngine: TLSEngine? { nil }
+    /// What the service said of the client's TLS, which ends there, is in the exchange.
+    var tlsFacts: TLSFacts? { nil }
 
     // The request's content.
     @exclusivity(unchecked) private var input: [UInt8] = []

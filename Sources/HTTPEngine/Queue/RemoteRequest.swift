@@ -302,7 +302,8 @@ final class RemoteRequest {
 
     private func beginTunnel(_ exchange: Exchange) {
         do {
-            let stream = try exchange.upgradeNow()
+            let stream =
+                exchange.head.version >= .http2 ? try exchange.acceptNow() : try exchange.upgradeNow()
             let reader = QueueTunnelReader(loop: port.loop, end: end, id: id, stream: stream)
             tunnel = reader
             reader.start()

@@ -19,6 +19,8 @@ final class ServicePort: QueuePort {
     @exclusivity(unchecked) private var isDraining = false
     /// Whether a request found no room in the ring, and none has come free since.
     @exclusivity(unchecked) private var isFull = false
+    /// Where heads of HTTP/2 are written.
+    @exclusivity(unchecked) private var fields = OutputBuffer(capacity: 0)
     /// Requests whose content is kept until the worker has taken them, in the order in which they were sent.
     @exclusivity(unchecked) private var keeping: ContiguousArray<RequestID> = []
 
@@ -62,19 +64,21 @@ final class ServicePort: QueuePort {
     ///
     /// - Returns: `false` where the ring has no room; then nothing has happened, and the port has none for now.
     func begin(_ exchange: Exchange, for consumer: QueueConsumer) -> Bool {
-        guard exchange.head.version < .http2 else {
-            // The record holds a head as HTTP/1 writes it; a client told so comes again (RFC 9113 §7).
-            exchange.stopWaiting()
-            exchange.delivered(to: consumer)
-            exchange.driver?.reset(exchange, errorCode: ServicePort.http11Required)
-            loop.handlerEnded(exchange)
-            exchange.handlerReleased()
-            return true
-        }
         loop.queues.activate(self)
-        let request = record(of: exchange)
+        var request = record(of: exchange)
         var id = RequestID(rawValue: 0)
-        let outcome = service.send(request, id: &id)
+        let outcome: SendOutcome
+        if exchange.head.version >= .http2 {
+            fields.removeAll()
+            QueuedFields.write(exchange, into: &fields)
+            outcome = fields.withUnsafeBytes {
+                request.head = $0
+                return send(request, of: exchange, id: &id)
+            }
+        } else {
+            request.head = UnsafeRawBufferPointer(exchange.headBytes)
+            outcome = send(request, of: exchange, id: &id)
+        }
         if let served { served.left -= 1 }
         guard outcome == .sent || outcome == .tooLong else {
             isFull = true
@@ -92,6 +96,18 @@ final class ServicePort: QueuePort {
         return true
     }
 
+    /// Sends a record with what is known of the connection's TLS.
+    private func send(_ request: QueuedRequest, of exchange: Exchange, id: inout RequestID) -> SendOutcome {
+        guard exchange.isSecure, let facts = exchange.driver?.tlsFacts else {
+            return service.send(request, id: &id)
+        }
+        return facts.record.withUnsafeBytes { facts in
+            var request = request
+            request.extra = facts
+            return service.send(request, id: &id)
+        }
+    }
+
     private func record(of exchange: Exchange) -> QueuedRequest {
         var request = QueuedRequest()
         request.registration = exchange.target?.registration ?? 0
@@ -107,14 +123,16 @@ final class ServicePort: QueuePort {
             request.remoteAddress = QueuedAddress(addresses.peer)
             request.localAddress = QueuedAddress(addresses.local)
         }
-        request.head = UnsafeRawBufferPointer(exchange.headBytes)
-        request.contentLength = exchange.lengthToRead
+        // What follows an extended CONNECT is not content, and comes once the tunnel is there (RFC 8441 §5).
+        request.contentLength = exchange.connectProtocolRange.isEmpty ? exchange.lengthToRead : 0
+        if exchange.head.version >= .http2 {
+            request.flags.insert(.isHTTP2)
+            if exchange.head.hasContent { request.flags.insert(.isOpen) }
+        }
         if exchange.isSecure { request.flags.insert(.isSecure) }
         if loop.isDraining { request.flags.insert(.closes) }
         return request
     }
-
-    private static let http11Required: UInt32 = 0xD
 
     /// Answers for an exchange that no worker has.
     private func end(_ exchange: Exchange, _ error: any Error) {

@@ -17,6 +17,15 @@ final class WorkerPort: QueuePort {
     @exclusivity(unchecked) private var isDrained = false
     @exclusivity(unchecked) private var drivers: ContiguousArray<QueueDriver?>
     @exclusivity(unchecked) private var touched: ContiguousArray<QueueDriver> = []
+    /// Where heads of HTTP/2 are put together.
+    @exclusivity(unchecked) private var assembled = AssembledHead()
+    /// What was said of the TLS of connections, by their numbers.
+    @exclusivity(unchecked) private var knownFacts = ContiguousArray<TLSFacts?>(
+        repeating: nil,
+        count: WorkerPort.knownFactsCount
+    )
+    /// What a head may have: the service has held it to its own limits.
+    private let headLimits: HeadLimits
 
     init(
         _ loop: EngineLoop,
@@ -28,6 +37,15 @@ final class WorkerPort: QueuePort {
         worker = end
         self.targets = targets
         drivers = .init(repeating: nil, count: end.geometry.outstandingMax)
+        // The service counts 32 bytes more for each field of HTTP/2 than its record has.
+        let byteCount = 8 * end.geometry.recordBytesMax
+        headLimits = HeadLimits(
+            headBytesMax: byteCount,
+            targetBytesMax: byteCount,
+            fieldCountMax: byteCount,
+            fieldBytesMax: byteCount,
+            methodBytesMax: byteCount
+        )
         super.init(loop: loop, onEnd: onEnd)
         end.offer(creditMax)
     }
@@ -81,24 +99,70 @@ final class WorkerPort: QueuePort {
             worker.offer(1)
             return
         }
+        if request.flags.contains(.isHTTP2) {
+            let isOpen = request.flags.contains(.isOpen)
+            guard
+                QueuedFields.read(request.head, hasContent: isOpen, limits: headLimits, into: &assembled)
+            else { throw TransportViolation(.field, value: UInt64(request.head.count), kind: 2) }
+            loop.scratchHead = assembled.head
+            let connectProtocol = assembled.connectProtocol
+            try assembled.bytes.withUnsafeBytes { (bytes) throws(TransportViolation) in
+                let bytes = bytes.assumingMemoryBound(to: UInt8.self)
+                try begin(id, request, target, queue, bytes, connectProtocol)
+            }
+            return
+        }
         // SAFETY: the record's bytes stay in place until this function returns.
         let bytes = request.head.bindMemory(to: UInt8.self)
         guard
             case .complete(let count) = loop.scratchHead.parse(
                 Span(_unsafeElements: bytes),
-                limits: loop.headLimits
+                limits: headLimits
             ),
             count == bytes.count
         else { throw TransportViolation(.field, value: UInt64(bytes.count), kind: 2) }
+        try begin(id, request, target, queue, bytes, .empty)
+    }
+
+    /// Begins a request whose head stands in the loop's scratch.
+    private func begin(
+        _ id: RequestID,
+        _ request: QueuedRequest,
+        _ target: RouteTarget,
+        _ queue: RequestQueue,
+        _ headBytes: UnsafeBufferPointer<UInt8>,
+        _ connectProtocol: ByteRange
+    ) throws(TransportViolation) {
+        var facts: TLSFacts?
+        if request.extra.count > 0 {
+            facts = factsOfConnection(request)
+            guard facts != nil, request.flags.contains(.isSecure) else {
+                throw TransportViolation(.field, value: UInt64(request.extra.count), kind: 2)
+            }
+        }
         let driver = drivers[id.slot] ?? QueueDriver(port: self)
         drivers[id.slot] = driver
         let exchange = loop.takeExchange()
         inProgressCount += 1
-        driver.begin(exchange, id, request, target, bytes)
+        driver.begin(exchange, id, request, target, headBytes)
+        exchange.isSecure = request.flags.contains(.isSecure)
+        exchange.tlsFacts = facts
+        exchange.connectProtocolRange = connectProtocol
         // A handler of the loop's own runs after this turn, which publishes; another one may run at once.
         if queue.scheduling == .concurrent { worker.acknowledge() }
         loop.deliver(exchange, to: queue, consumer: target.consumer)
     }
+
+    /// Reads what the service says of the connection's TLS, unless it said the same of its last request.
+    private func factsOfConnection(_ request: QueuedRequest) -> TLSFacts? {
+        let place = Int(truncatingIfNeeded: request.connection % UInt64(WorkerPort.knownFactsCount))
+        if let known = knownFacts[place], known.record.elementsEqual(request.extra) { return known }
+        let facts = TLSFacts(record: request.extra)
+        knownFacts[place] = facts
+        return facts
+    }
+
+    private static let knownFactsCount = 256
 
     /// A request is over here; another may come.
     func requestEnded() {

@@ -214,7 +214,8 @@ extension EngineSuites {
                 { (server) async throws in
                     let client = try server.client()
                     #expect(try client.exchange(server.get()).text == "done")
-                    #expect(server.statistics.requestsInProgress == 1)
+                    // Of a request in another process the engine sees the response, not the handler.
+                    if !server.usesQueue { #expect(server.statistics.requestsInProgress == 1) }
                     gate.open()
                     #expect(try client.exchange(server.get()).text == "done")
                 }

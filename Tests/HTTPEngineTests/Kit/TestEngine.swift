@@ -14,6 +14,8 @@ enum Setup: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case oneLoop
     case twoLoops
     case concurrent
+    /// In a second engine behind shared memory, as another process has one.
+    case queue
 
     var testDescription: String { rawValue }
     var loopCount: Int { self == .twoLoops ? 2 : 1 }
@@ -32,11 +34,14 @@ struct TestSettings {
     var maxRequestBodySize: Int64? = 30_000_000
     /// Whether the queue has an application from the start.
     var isAttached = true
+    /// Whether handlers run in a second engine behind shared memory.
+    var usesQueue: Bool
 
     init(_ setup: Setup = .oneLoop) {
         options = EngineOptions()
         options.loopCount = setup.loopCount
         scheduling = setup.scheduling
+        usesQueue = setup == .queue || TestEngine.usesQueue
     }
 }
 
@@ -51,8 +56,10 @@ final class TestEngine: Sendable {
     let events: Notes
     private let handler: Handler
     private let pair: QueuePair?
-    /// Whether handlers run in a second engine behind shared memory: every suite then tests the queue, too.
+    /// Whether the handlers of every test run in a second engine, so that every suite tests the queue, too.
     static let usesQueue = getenv("HTTPRING_TEST_QUEUE") != nil
+    /// Whether this one's do.
+    var usesQueue: Bool { pair != nil }
 
     private init(_ settings: TestSettings, _ handler: @escaping Handler) async throws {
         let events = Notes()
@@ -79,7 +86,7 @@ final class TestEngine: Sendable {
             maxRequestBodySize: settings.maxRequestBodySize
         )
         let remote = QueueConsumer()
-        if settings.isAttached, TestEngine.usesQueue {
+        if settings.isAttached, settings.usesQueue {
             pair = try QueuePair(
                 settings.options,
                 scheduling: settings.scheduling,
@@ -113,6 +120,16 @@ final class TestEngine: Sendable {
                 maxRequestBodySize: settings.maxRequestBodySize
             )
         }
+    }
+
+    /// Registers another prefix for the group.
+    @discardableResult
+    func register(_ prefix: URLPrefix) async throws -> URLPrefix {
+        // Whoever answers knows of it before the first request comes, unless the port is chosen here.
+        if prefix.port != 0 { await pair?.serve(prefix) }
+        let bound = try await engine.register(prefix, group: group)
+        if bound != prefix { await pair?.serve(bound) }
+        return bound
     }
 
     /// Attaches the handler to the queue.

@@ -210,7 +210,10 @@ extension EngineSuites {
             }
         }
 
-        @Test("A URL group with its own number of upgraded connections counts by itself")
+        @Test(
+            "A URL group with its own number of upgraded connections counts by itself",
+            .disabled(if: TestEngine.usesQueue, "a worker's groups have numbers of their own")
+        )
         func upgrades() async throws {
             var settings = TestSettings()
             settings.options.limits.maxConcurrentUpgradedConnections = 0

@@ -14,6 +14,7 @@ final class QueuePair: Sendable {
     let worker: Engine
     let workerQueue: RequestQueue
     private let attachment = Mutex<QueueAttachment?>(nil)
+    private let served = Mutex<(group: URLGroup?, registrations: [UInt64: QueueRegistration])>((nil, [:]))
     let violations = Notes()
 
     init(
@@ -42,7 +43,7 @@ final class QueuePair: Sendable {
         _ prefixes: [URLPrefix],
         timeouts: TimeoutManager,
         maxRequestBodySize: Int64?,
-        geometry: QueueGeometry = QueueGeometry(),
+        geometry: QueueGeometry? = nil,
         creditMax: Int = 256
     ) async throws {
         let group = URLGroup(
@@ -50,11 +51,9 @@ final class QueuePair: Sendable {
             queue: workerQueue,
             maxRequestBodySize: maxRequestBodySize
         )
-        var registrations: [UInt64: QueueRegistration] = [:]
-        for prefix in prefixes {
-            let number = QueueRegistration.number(of: prefix)
-            registrations[number] = QueueRegistration(prefix: prefix, group: group)
-        }
+        served.withLock { $0.group = group }
+        for prefix in prefixes { await serve(prefix) }
+        let registrations = served.withLock { $0.registrations }
         let box = DescriptorBox()
         let violations = self.violations
         let attachment = try await engine.openQueues(
@@ -75,6 +74,18 @@ final class QueuePair: Sendable {
             )
             index += 1
         }
+    }
+
+    /// Answers for another prefix.
+    func serve(_ prefix: URLPrefix) async {
+        let all = served.withLock { served in
+            if let group = served.group {
+                let registration = QueueRegistration(prefix: prefix, group: group)
+                served.registrations[QueueRegistration.number(of: prefix)] = registration
+            }
+            return served.registrations
+        }
+        await worker.setQueueRegistrations(all)
     }
 
     func disconnect() async {

@@ -35,7 +35,7 @@ final class QueueServer: Sendable {
     /// A worker's engine, connected.
     func addWorker(
         creditMax: Int = 256,
-        geometry: QueueGeometry = QueueGeometry(),
+        geometry: QueueGeometry? = nil,
         handler: @escaping TestEngine.Handler
     ) async throws -> QueuePair {
         let consumer = QueueHandler(handler)
@@ -55,7 +55,7 @@ final class QueueServer: Sendable {
     /// A worker that is offered so many requests and takes none unless the test has it do so.
     func addIdleWorker(
         credit: Int = 64,
-        geometry: QueueGeometry = QueueGeometry()
+        geometry: QueueGeometry? = nil
     ) async throws -> (end: WorkerEnd, attachment: QueueAttachment) {
         let box = DescriptorBox()
         let attachment = try await engine.openQueues(

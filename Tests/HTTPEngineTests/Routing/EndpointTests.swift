@@ -58,9 +58,8 @@ extension EngineSuites {
                     )
                 },
                 { (server) async throws in
-                    let other = try await server.engine.register(
-                        URLPrefix("http://localhost:0/other/", allowingPortZero: true),
-                        group: server.group
+                    let other = try await server.register(
+                        URLPrefix("http://localhost:0/other/", allowingPortZero: true)
                     )
                     #expect(other.port != server.port && other.port != 0)
                     let client = try Client(port: other.port)
@@ -83,7 +82,7 @@ extension EngineSuites {
                 let taken = try Listener.open(.loopback(port: 0))[0]
                 let prefix = try URLPrefix("http://127.0.0.1:\(taken.address.port)/")
                 do {
-                    try await server.engine.register(prefix, group: server.group)
+                    try await server.register(prefix)
                     Issue.record("registered on a port in use")
                 } catch let error as IORingError {
                     #expect(error.code == EADDRINUSE)

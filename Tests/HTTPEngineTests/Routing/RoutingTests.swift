@@ -80,14 +80,11 @@ extension EngineSuites {
         func pathBases() async throws {
             try await TestEngine.run(handler: Routing.paths) { (server) async throws in
                 // A prefix of the port that matches no target keeps the port open between the cases.
-                try await server.engine.register(
-                    try URLPrefix("http://localhost:\(server.port)/keep/"),
-                    group: server.group
-                )
+                try await server.register(try URLPrefix("http://localhost:\(server.port)/keep/"))
                 #expect(await server.engine.unregister(try URLPrefix("http://localhost:\(server.port)/")))
                 for item in PathCase.all {
                     let prefix = try URLPrefix("http://localhost:\(server.port)\(item.prefix)")
-                    try await server.engine.register(prefix, group: server.group)
+                    try await server.register(prefix)
                     let text = try server.client().exchange(server.get(item.target + "?a=/b")).text
                     let expected = "[\(item.pathBase)][\(item.path)][?a=/b][\(item.target)?a=/b]"
                     // HTTP.sys takes an encoded slash for a separator when it routes; here it stays encoded, so
@@ -180,7 +177,7 @@ extension EngineSuites {
                     let prefix = try URLPrefix("http://localhost:\(server.port)/more/")
                     let root = try URLPrefix("http://localhost:\(server.port)/")
                     let waiting = try server.client()
-                    try await server.engine.register(prefix, group: server.group)
+                    try await server.register(prefix)
                     try waiting.send(server.get("/more/wait"))
                     #expect(eventually { gate.waitingCount == 1 })
                     let client = try server.client()
@@ -188,7 +185,7 @@ extension EngineSuites {
                         #expect(try client.exchange(server.get("/more/x")).text == "[/more][/x][][/more/x]")
                         #expect(await server.engine.unregister(prefix))
                         #expect(try client.exchange(server.get("/more/x")).text == "[][/more/x][][/more/x]")
-                        try await server.engine.register(prefix, group: server.group)
+                        try await server.register(prefix)
                     }
                     #expect(await server.engine.unregister(prefix))
                     #expect(await server.engine.unregister(root))
@@ -211,7 +208,7 @@ extension EngineSuites {
                 for _ in 0..<10 {
                     #expect(await server.engine.unregister(prefix))
                     #expect(throws: ClientError.self) { try server.client() }
-                    try await server.engine.register(prefix, group: server.group)
+                    try await server.register(prefix)
                     #expect(try server.client().exchange(server.get("/a")).text == "[][/a][][/a]")
                 }
             }
@@ -222,7 +219,7 @@ extension EngineSuites {
             try await TestEngine.run(handler: Routing.paths) { (server) async throws in
                 let prefix = try URLPrefix("http://localhost:\(server.port)/")
                 await #expect(throws: PrefixTableError.self) {
-                    try await server.engine.register(prefix, group: server.group)
+                    try await server.register(prefix)
                 }
                 #expect(try server.client().exchange(server.get("/a")).text == "[][/a][][/a]")
                 #expect(server.engine.registeredPrefixes == [prefix])
