@@ -39,6 +39,7 @@ final class ServicePort: QueuePort {
     }
 
     override var end: QueueEnd { service }
+    /// The ports of the same queue, this one among them, while it is open.
     @exclusivity(unchecked) final var served: ServedQueue?
 
     /// Requests that the worker had answered in the last turn that had any.
