@@ -53,6 +53,8 @@ public struct HTTPResponseError: Error, Sendable, CustomStringConvertible {
         public static let fileUnavailable = Code(rawValue: "the file is not available")
         /// The request can't be upgraded.
         public static let notUpgradable = Code(rawValue: "this request cannot be upgraded")
+        /// The request can't be handed on to that queue, or no longer.
+        public static let notDelegable = Code(rawValue: "this request cannot be handed on")
         /// A status code, field name or value that HTTP does not allow.
         public static let invalidHead = Code(rawValue: "the status or a field is not valid")
     }

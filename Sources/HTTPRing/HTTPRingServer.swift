@@ -179,8 +179,14 @@ public final class HTTPRingServer: HTTPServer {
                     serverAddresses.add(bound.description)
                 }
                 for endpoint in options.endpoints { try listen(endpoint) }
-            case .service(let queue, let mode, let socket, let allowed):
-                try await attach(queue: queue, mode: mode, socket: socket, allowed: allowed)
+            case .service(let queue, let mode, let socket, let allowed, let targets):
+                let connection = try ServiceConnection(
+                    queue: queue,
+                    mode: mode.opening,
+                    socket: socket ?? HTTPRingHost.standardSocket,
+                    allowed: allowed
+                )
+                try await attach(connection, delegatesTo: targets)
             }
         } catch {
             await engine.stop(within: .zero)

@@ -89,13 +89,17 @@ public enum ControlRequest: Sendable, Hashable {
     case drain(queue: UInt64)
     /// Answers `ControlEvent.ping`.
     case pong(queue: UInt64)
+    /// Lets the client hand requests on to a queue of this name, whenever there is one that its user may open.
+    ///
+    /// Answered with the number by which the transport names it. Asked for before `attach`.
+    case delegation(target: String)
 }
 
 extension ControlRequest {
     fileprivate enum Command: UInt8 {
         case add = 1, update, delete, show, flushCache, flushLogs, recycle, createSession, createGroup,
             openQueue
-        case close, bind, register, unregister, setProperties, attach, drain, pong
+        case close, bind, register, unregister, setProperties, attach, drain, pong, delegation
     }
 
     /// The message that carries the request; `number` is repeated in the answers.
@@ -155,6 +159,9 @@ extension ControlRequest {
             writer.data(payload)
         case .drain(let queue): writer.command(.drain, queue)
         case .pong(let queue): writer.command(.pong, queue)
+        case .delegation(let target):
+            writer.command(.delegation)
+            writer.text(target)
         default: preconditionFailure("encoded(number:) writes every other request")
         }
     }
@@ -206,6 +213,7 @@ extension ControlRequest {
         case .attach: .attach(queue: try reader.number(), payload: try reader.data())
         case .drain: .drain(queue: try reader.number())
         case .pong: .pong(queue: try reader.number())
+        case .delegation: .delegation(target: try reader.text())
         }
     }
 }

@@ -66,8 +66,10 @@ public struct QueuedRequest {
         public static let closes = Flags(rawValue: 8)
         /// An HTTP/2 request whose head did not end its stream: content, or a tunnel's bytes, may follow.
         public static let isOpen = Flags(rawValue: 16)
+        /// It was handed on from another queue, and may lie below none of the worker's registrations.
+        public static let isDelegated = Flags(rawValue: 32)
         /// All bits that mean something.
-        static let all: Flags = [.isSecure, .isHTTP2, .isWhole, .closes, .isOpen]
+        static let all: Flags = [.isSecure, .isHTTP2, .isWhole, .closes, .isOpen, .isDelegated]
     }
 
     /// Which registration's prefix matched, as the control plane numbers them.

@@ -42,6 +42,12 @@ struct TestApp: AsyncParsableCommand {
     @Option(help: "The control socket of the service.")
     var serviceSocket: String?
 
+    @Option(
+        name: .customLong("delegate-to"),
+        help: "A queue of the service to hand requests on to whose query is 'delegate'; with --attach."
+    )
+    var delegateTo: String?
+
     @OptionGroup(title: "Limits")
     var limits: LimitOptions
 
@@ -72,12 +78,22 @@ struct TestApp: AsyncParsableCommand {
             options.tls = TLSServerConfiguration(identities: [identity])
         }
         let prefixes = http.map { $0.urlPrefix(scheme: "http") } + https.map { $0.urlPrefix(scheme: "https") }
-        if let attach { options.host = .service(queue: attach, socket: serviceSocket) }
+        let targets = [delegateTo].compactMap { $0 }
+        if let attach {
+            options.host = .service(queue: attach, socket: serviceSocket, delegatesTo: targets)
+        }
         let server = try HTTPRingServer(urlPrefixes: prefixes, options: options)
         let routes = TestRoutes(statistics: { TestApp.read(server) }, files: try fileHandler())
         let listeners = http.map { ("http", $0) } + https.map { ("https", $0) }
+        let target = delegateTo
         try await server.run(onReady: { TestApp.announce($0, listeners) }) { context in
-            try await routes.handle(context)
+            if let target, context.request.queryString == "?delegate",
+                let feature = context.features[(any HTTPDelegationFeature).self]
+            {
+                try await feature.delegate(to: target)
+            } else {
+                try await routes.handle(context)
+            }
         }
     }
 

@@ -15,13 +15,15 @@ final class ApplicationProcess {
     ///   - queue: the queue it opens.
     ///   - address: HOST:PORT/PATH/.
     ///   - listener: its option.
+    ///   - options: more of the program's options.
     /// - Throws: where it cannot be started.
     init(
         _ service: ServiceProcess,
         user: UInt32,
         queue: String,
         _ address: String,
-        listener: String = "--http"
+        listener: String = "--http",
+        options: [String] = []
     ) throws {
         process = try ChildProcess(
             "/usr/bin/setpriv",
@@ -29,7 +31,7 @@ final class ApplicationProcess {
                 "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", "timeout", "--foreground", "30",
                 ServiceProcess.programs.appendingPathComponent("testapp").path, "--workers", "1",
                 "--attach", queue, "--service-socket", service.directory + "/control.sock", listener, address,
-            ]
+            ] + options
         )
         // One line, or the end.
         _ = try process.read { $0.printed.contains("\n") }

@@ -166,7 +166,7 @@ struct AttachTests {
     }
 
     @Test(
-        "requests of https and HTTP/2 pass, content and trailers both ways, with the certificate in the service alone",
+        "requests of https and HTTP/2 pass, with the certificate in the service alone",
         .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl"), "needs openssl"),
         .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "needs curl")
     )
@@ -215,6 +215,47 @@ struct AttachTests {
             #expect(large == "200 \(version) 1000000")
             let content = String(repeating: "x", count: 20_000)
             #expect(try curl(option, "--data", content, url + "echo") == content)
+        }
+    }
+
+    @Test("a request goes on to another user's queue that lets this one in, also after a restart")
+    func delegated() throws {
+        let backPlace = "localhost:\(ServiceProcess.freePort())/a/"
+        let added = try service.httpring(
+            "add",
+            "queue",
+            "name=back",
+            "url=http://\(backPlace)",
+            "user=\(bob)",
+            "user=\(alice)"
+        )
+        try #require(added.status == 0, "\(added.errors)")
+        let refused = try ApplicationProcess(
+            service,
+            user: 61003,
+            queue: "front",
+            "\(host)/c/",
+            options: ["--delegate-to", "back"]
+        )
+        #expect(!refused.isReady)
+        #expect(refused.words().contains("may not open the queue 'back'"))
+        let front = try ApplicationProcess(
+            service,
+            user: alice,
+            queue: "front",
+            "\(host)/a/",
+            options: ["--delegate-to", "back"]
+        )
+        try #require(front.isReady)
+        #expect(try get("/a/nowhere").status == 404)
+        let client = try PortClient(port)
+        for _ in 0..<2 {
+            let back = try ApplicationProcess(service, user: bob, queue: "back", backPlace)
+            try #require(back.isReady, "\(back.words())")
+            let content = String(repeating: "z", count: 10_000)
+            client.send("/a/echo?delegate", method: "POST", host: host, content: content)
+            #expect(client.receive() == (200, content))
+            back.end(SIGKILL)
         }
     }
 

@@ -95,6 +95,14 @@ final class FakeAttacher: QueueAttacher {
     func detach(client: ClientID, queue: UInt64) { detached.append(client) }
 
     func drain(client: ClientID, queue: UInt64) {}
+
+    var delegations: [ClientID: [UInt64: UInt64]] = [:]
+
+    func setDelegation(client: ClientID, number: UInt64, queue: UInt64?) {
+        delegations[client, default: [:]][number] = queue
+    }
+
+    func endDelegations(client: ClientID) { delegations[client] = nil }
 }
 
 /// What starts nothing, and notes what it was asked to.

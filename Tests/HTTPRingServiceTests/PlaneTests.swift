@@ -222,6 +222,43 @@ struct PlaneTests {
         #expect(fixture.engine.queues[queue] != nil)
     }
 
+    @Test("requests go on to queues that the user may open, whenever these are there")
+    func delegations() throws {
+        let fixture = try PlaneFixture()
+        let (alice, bob) = (try fixture.client(1001), try fixture.client(1002))
+        let hers = try fixture.object(
+            .openQueue(name: "hers", mode: .create, isController: false, access: []),
+            alice
+        )
+        let open = ControlRequest.openQueue(
+            name: "open",
+            mode: .create,
+            isController: false,
+            access: ["user:1002"]
+        )
+        let shared = try fixture.object(open, alice)
+        #expect(fixture.ask(.delegation(target: "hers"), bob) == .accessDenied)
+        #expect(fixture.ask(.delegation(target: "../x"), bob) == .badValue)
+        let toShared = try fixture.object(.delegation(target: "open"), bob)
+        #expect(try fixture.object(.delegation(target: "open"), bob) == toShared)
+        let toLate = try fixture.object(.delegation(target: "late"), bob)
+        #expect(fixture.attacher.delegations[bob] == [toShared: shared])
+        // One that another user makes is not his; one that lets him in is, and again when it is made again.
+        let late = ControlRequest.openQueue(name: "late", mode: .create, isController: false, access: [])
+        _ = try fixture.object(late, alice)
+        #expect(fixture.attacher.delegations[bob] == [toShared: shared])
+        #expect(fixture.ask(.close(shared), alice) == nil)
+        #expect(fixture.attacher.delegations[bob] == [:])
+        let again = try fixture.object(open, alice)
+        #expect(fixture.attacher.delegations[bob] == [toShared: again])
+        #expect(hers != again && toLate != toShared)
+        fixture.plane.disconnected(bob)
+        #expect(fixture.attacher.delegations.isEmpty)
+        let other = try fixture.client(1003)
+        for index in 0..<64 { #expect(fixture.ask(.delegation(target: "q\(index)"), other) == nil) }
+        #expect(fixture.ask(.delegation(target: "q64"), other) == .limitReached)
+    }
+
     @Test("whoever floods the control socket does not keep root out")
     func flood() throws {
         var limits = ControlLimits()

@@ -151,6 +151,8 @@ enum MessageSamples {
         .unregister(group: 1, url: "http://+:80/"),
         .setProperties(3, [NamedValue("length", "10")]),
         .attach(queue: 4, payload: [0, 1, 255]),
+        .drain(queue: 4),
+        .delegation(target: "back"),
     ]
 
     static let answers: [ControlAnswer] = [

@@ -254,6 +254,7 @@ extension Exchange: FeatureDefaults {
         if type == (any TLSConnectionFeature).self { return isSecure ? self : nil }
         if type == (any HTTPResetFeature).self { return head.version >= .http2 ? self : nil }
         if type == (any HTTPExtendedConnectFeature).self { return connectProtocolRange.isEmpty ? nil : self }
+        if type == (any HTTPDelegationFeature).self { return delegations == nil ? nil : self }
         if type == (any HTTPUpgradeFeature).self { return head.version >= .http2 ? nil : self }
         if type == (any HTTPResponseTrailersFeature).self, head.version == .http10 { return nil }
         return self

@@ -62,7 +62,11 @@ public final class Exchange {
     @exclusivity(unchecked) private var headCopy: UnsafeMutablePointer<UInt8>?
     @exclusivity(unchecked) private var headCopyCapacity = 0
     @exclusivity(unchecked) var target: RouteTarget?
-    @exclusivity(unchecked) private(set) var limitsConcurrency = false
+    @exclusivity(unchecked) var limitsConcurrency = false
+    /// How often the request was handed on to another queue.
+    @exclusivity(unchecked) var delegationCount: UInt8 = 0
+    /// The queues it may be handed on to.
+    @exclusivity(unchecked) var delegations: DelegationNames?
     @exclusivity(unchecked) private(set) var consumer: (any RequestConsumer)?
     @exclusivity(unchecked) var prefixPathByteCount = 0
     @exclusivity(unchecked) var requestNumber: UInt32 = 0
@@ -317,6 +321,8 @@ public final class Exchange {
         }
         if overrides != nil { overrides = nil }
         if addresses != nil { addresses = nil }
+        if delegations != nil { delegations = nil }
+        delegationCount = 0
         if tlsFacts != nil { tlsFacts = nil }
         connectProtocolRange = .empty
         isUpgrading = false

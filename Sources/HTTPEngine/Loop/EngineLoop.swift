@@ -36,6 +36,8 @@ final class EngineLoop: LoopDelegate {
     let log: LogRing?
 
     @exclusivity(unchecked) private(set) var routes: Routes
+    /// The prefixes of queues that requests were handed on to, by the queues' numbers.
+    @exclusivity(unchecked) var targetsOfQueue: [UInt64: [RouteTarget]] = [:]
     @exclusivity(unchecked) private var listeners: [LoopListener?] = []
     @exclusivity(unchecked) private var retiredListeners: [LoopListener] = []
     @exclusivity(unchecked) private var connections: ContiguousArray<Connection> = []
@@ -381,6 +383,7 @@ final class EngineLoop: LoopDelegate {
     func setRoutes(_ routes: Routes) {
         self.routes = routes
         traffic.follow(routes)
+        targetsOfQueue = [:]
         retryWaiting()
     }
 
@@ -421,6 +424,11 @@ final class EngineLoop: LoopDelegate {
     func deliver(_ exchange: Exchange, to queue: RequestQueue, consumer: (any RequestConsumer)?) {
         counters.exchangesBegun.count()
         traffic.began(exchange)
+        enqueue(exchange, queue, consumer)
+    }
+
+    /// Gives a request to its application at once, or has it wait its turn.
+    func enqueue(_ exchange: Exchange, _ queue: RequestQueue, _ consumer: (any RequestConsumer)?) {
         if let remote = exchange.target?.remote {
             if waiting.isEmpty || queue.waitingCount == 0, handOver(exchange, remote, queue) { return }
         } else if let consumer, waiting.isEmpty || queue.waitingCount == 0, queue.takeProgress() {

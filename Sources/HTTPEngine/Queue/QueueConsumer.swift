@@ -54,6 +54,7 @@ extension Engine {
     /// - Parameters:
     ///   - consumer: whose requests the worker answers.
     ///   - geometry: how large each queue is; as large as the longest head needs where it is not given.
+    ///   - delegations: the queues that the worker may hand requests on to; `nil` for none.
     ///   - deliver: receives each loop's descriptors, to be sent to the worker.
     ///   - onEnd: called on a loop's thread when a queue ended, with what the worker did wrong, or `nil`.
     /// - Returns: a handle that ends the queues.
@@ -61,6 +62,7 @@ extension Engine {
     public func openQueues(
         for consumer: QueueConsumer,
         geometry: QueueGeometry? = nil,
+        delegations: DelegationTargets? = nil,
         deliver: @escaping @Sendable (consuming QueueDescriptors) -> Void,
         onEnd: @escaping @Sendable (TransportViolation?) -> Void
     ) async throws -> QueueAttachment {
@@ -73,7 +75,16 @@ extension Engine {
                 var hello = QueueHello()
                 hello.window = Int64(loop.options.limits.maxResponseBufferSize)
                 let end = try ServiceEnd(geometry: geometry, hello: hello, worker: &descriptors)
-                loop.queues.add(ServicePort(loop, end, queue: consumer, attachment: attachment, onEnd: onEnd))
+                loop.queues.add(
+                    ServicePort(
+                        loop,
+                        end,
+                        queue: consumer,
+                        attachment: attachment,
+                        delegations: delegations,
+                        onEnd: onEnd
+                    )
+                )
             } catch {
                 return error
             }
@@ -94,6 +105,7 @@ extension Engine {
     ///   - loopIndex: which loop, modulo their number.
     ///   - creditMax: requests taken at once.
     ///   - registrations: by their numbers; see `QueueRegistration.number(of:)`.
+    ///   - delegations: the numbers of the queues that requests may be handed on to, by names.
     ///   - onEnd: called on the loop's thread when the queue ended, with what the service did wrong, or `nil`.
     /// - Throws: `TransportViolation` or `TransportError`.
     public func serveQueue(
@@ -101,6 +113,7 @@ extension Engine {
         onLoop loopIndex: Int = 0,
         creditMax: Int = 256,
         registrations: [UInt64: QueueRegistration],
+        delegations: [String: UInt64] = [:],
         onEnd: @escaping @Sendable (TransportViolation?) -> Void
     ) async throws {
         let targets = registrations.mapValues(\.target)
@@ -109,7 +122,9 @@ extension Engine {
         // SAFETY: made here, and from the closure on the loop's alone.
         nonisolated(unsafe) let end = try WorkerEnd(descriptors, hello: hello)
         await onLoop(loopIndex) { loop in
-            loop.queues.add(WorkerPort(loop, end, creditMax: creditMax, targets: targets, onEnd: onEnd))
+            let port = WorkerPort(loop, end, creditMax: creditMax, targets: targets, onEnd: onEnd)
+            if !delegations.isEmpty { port.delegations = DelegationNames(delegations) }
+            loop.queues.add(port)
         }
     }
 }

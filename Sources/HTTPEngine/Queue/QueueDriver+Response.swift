@@ -27,6 +27,12 @@ extension QueueDriver {
         drive()
     }
 
+    /// Hands the request on to another queue, in place of a response.
+    func delegate(to queue: UInt64) {
+        waitingDelegation = queue
+        drive()
+    }
+
     /// The service lets more be sent, or the ring has room.
     func windowOpened() { drive() }
 
@@ -116,6 +122,11 @@ extension QueueDriver {
     func drive() {
         guard exchange != nil, !isOutputDone else { return }
         isStalled = false
+        if let queue = waitingDelegation {
+            isStalled = end.send(delegate: queue, of: id) == .noRoom
+            if !isStalled { outputEnded() }
+            return
+        }
         if headState == .waiting, !sendWaitingHead() { return }
         guard headState == .sent else { return }
         if outputStart < output.count {

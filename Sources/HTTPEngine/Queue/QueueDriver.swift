@@ -51,6 +51,8 @@ final class QueueDriver: ExchangeDriver {
     @exclusivity(unchecked) var isEndWaiting = false
     @exclusivity(unchecked) var trailerLines: [UInt8]?
     @exclusivity(unchecked) var isOutputDone = false
+    /// The queue that the request is handed on to, until the ring has taken that.
+    @exclusivity(unchecked) var waitingDelegation: UInt64?
     /// Whether something found no room in the ring.
     @exclusivity(unchecked) var isStalled = false
 
@@ -73,6 +75,7 @@ final class QueueDriver: ExchangeDriver {
         headState = .none
         isEndWaiting = false
         isOutputDone = false
+        waitingDelegation = nil
         isStalled = false
         inputFailure = 0
         minSendBytesPerSecond = target.minSendBytesPerSecond

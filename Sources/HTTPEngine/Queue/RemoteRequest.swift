@@ -34,6 +34,10 @@ final class RemoteRequest {
     @exclusivity(unchecked) private var isPieceLast = false
     /// Content that was sent while the worker had not taken the request.
     @exclusivity(unchecked) private var kept: [[UInt8]] = []
+    /// Whether all that is sent is kept, because the worker may hand the request on; until it reads.
+    @exclusivity(unchecked) private var keepsAll = false
+    /// Whether the worker may have read of the content.
+    @exclusivity(unchecked) private var isContentRead = false
     /// What answers for content that can't be had; 0 while all is well.
     @exclusivity(unchecked) private var failedStatus: UInt16 = 0
     /// A response that may be stored, gathered until it is whole.
@@ -55,6 +59,8 @@ final class RemoteRequest {
         isStalled = false
         isContentOpen = hasContent
         isContentWanted = false
+        isContentRead = false
+        keepsAll = port.delegations != nil
         takenByteCount = 0
         failedStatus = 0
         // The handler may change the limit, so that the worker holds the content to it.
@@ -75,6 +81,11 @@ final class RemoteRequest {
 
     func windowOpened() {
         isContentWanted = true
+        isContentRead = true
+        if keepsAll {
+            keepsAll = false
+            kept = []
+        }
         tunnel?.windowOpened()
         if isContentOpen { pumpContent() }
     }
@@ -147,8 +158,8 @@ final class RemoteRequest {
 
     /// Keeps what was sent until the worker has taken the request; no more than the ring can hold.
     private func keep(_ piece: [UInt8]) {
-        guard !piece.isEmpty, !end.isTaken(id) else { return }
-        if kept.isEmpty { port.keepsContent(id) }
+        guard !piece.isEmpty, keepsAll || !end.isTaken(id) else { return }
+        if kept.isEmpty, !keepsAll { port.keepsContent(id) }
         kept.append(piece)
     }
 
@@ -169,6 +180,19 @@ final class RemoteRequest {
         let position = end.position(of: id)
         forget()
         return (position, exchange)
+    }
+
+    /// The worker hands the request on to another queue, untouched; 503 where it has no right to, or has read of it.
+    func delegated(to number: UInt64) {
+        guard let exchange else { return }
+        guard let queue = port.delegations?[number], !isContentRead, failedStatus == 0,
+            exchange.delegationCount < Exchange.delegationsMax,
+            let target = port.loop.target(of: exchange, in: queue)
+        else { return abandon() }
+        stopClock()
+        exchange.takenBack(content: kept.reduce(into: []) { $0 += $1 } + piece)
+        forget()
+        port.loop.delegate(exchange, to: target)
     }
 
     private func stopClock() {

@@ -12,6 +12,8 @@ import QueueTransport
 final class ServicePort: QueuePort {
     let queue: QueueConsumer
     let attachment: QueueAttachment
+    /// The queues the worker may hand requests on to; `nil` where it hands none on.
+    let delegations: DelegationTargets?
     private let service: ServiceEnd
     @exclusivity(unchecked) private var requests: ContiguousArray<RemoteRequest?>
     @exclusivity(unchecked) private var ready: ContiguousArray<RemoteRequest> = []
@@ -29,10 +31,12 @@ final class ServicePort: QueuePort {
         _ end: ServiceEnd,
         queue: QueueConsumer,
         attachment: QueueAttachment,
+        delegations: DelegationTargets? = nil,
         onEnd: @escaping (TransportViolation?) -> Void
     ) {
         self.queue = queue
         self.attachment = attachment
+        self.delegations = delegations
         service = end
         requests = .init(repeating: nil, count: end.geometry.outstandingMax)
         super.init(loop: loop, onEnd: onEnd)
@@ -131,6 +135,7 @@ final class ServicePort: QueuePort {
             if exchange.head.hasContent { request.flags.insert(.isOpen) }
         }
         if exchange.isSecure { request.flags.insert(.isSecure) }
+        if exchange.delegationCount > 0 { request.flags.insert(.isDelegated) }
         if loop.isDraining { request.flags.insert(.closes) }
         return request
     }
@@ -208,7 +213,7 @@ final class ServicePort: QueuePort {
         case .interim(let id, let status, let lines): try requests[id.slot]?.interim(status, lines)
         case .window(let id, _): requests[id.slot]?.windowOpened()
         case .reset(let id, let code): requests[id.slot]?.reset(code)
-        case .delegate(let id, _): requests[id.slot]?.reset(QueueReset.refused)
+        case .delegate(let id, let queue): requests[id.slot]?.delegated(to: queue)
         case .credit: hasCredit = true
         case .room:
             hasCredit = true

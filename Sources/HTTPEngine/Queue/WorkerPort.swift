@@ -13,6 +13,8 @@ final class WorkerPort: QueuePort {
     let worker: WorkerEnd
     /// What is served, by registration numbers.
     @exclusivity(unchecked) var targets: [UInt64: RouteTarget]
+    /// The queues that requests may be handed on to.
+    @exclusivity(unchecked) var delegations: DelegationNames?
     @exclusivity(unchecked) private var inProgressCount = 0
     @exclusivity(unchecked) private var isDrained = false
     @exclusivity(unchecked) private var drivers: ContiguousArray<QueueDriver?>
@@ -93,7 +95,8 @@ final class WorkerPort: QueuePort {
     }
 
     private func begin(_ id: RequestID, _ request: QueuedRequest) throws(TransportViolation) {
-        guard let target = targets[request.registration], let queue = target.queue else {
+        guard let target = targets[request.registration] ?? anyTarget(request), let queue = target.queue
+        else {
             // Unregistered here while the request was on its way.
             worker.reset(id, code: QueueReset.refused)
             worker.offer(1)
@@ -124,6 +127,12 @@ final class WorkerPort: QueuePort {
         try begin(id, request, target, queue, bytes, .empty)
     }
 
+    /// Where a request from another queue goes that lies below none of the registrations.
+    private func anyTarget(_ request: QueuedRequest) -> RouteTarget? {
+        guard request.flags.contains(.isDelegated) else { return nil }
+        return targets.min { $0.key < $1.key }?.value
+    }
+
     /// Begins a request whose head stands in the loop's scratch.
     private func begin(
         _ id: RequestID,
@@ -145,8 +154,10 @@ final class WorkerPort: QueuePort {
         let exchange = loop.takeExchange()
         inProgressCount += 1
         driver.begin(exchange, id, request, target, headBytes)
+        if target.registration != request.registration { exchange.settle(among: targets.values) }
         exchange.isSecure = request.flags.contains(.isSecure)
         exchange.tlsFacts = facts
+        if let delegations { exchange.delegations = delegations }
         exchange.connectProtocolRange = connectProtocol
         // A handler of the loop's own runs after this turn, which publishes; another one may run at once.
         if queue.scheduling == .concurrent { worker.acknowledge() }

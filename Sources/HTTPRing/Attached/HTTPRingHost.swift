@@ -35,12 +35,14 @@ public enum HTTPRingHost: Sendable, Hashable {
     /// `/run/httpring/control.sock`. Certificates, time-outs and limits of connections are the service's.
     ///
     /// Where this process makes the queue, `allow` names who else may open it, besides its own user and root:
-    /// `user:NUMBER`, `group:NUMBER` or `everyone`.
+    /// `user:NUMBER`, `group:NUMBER` or `everyone`. `delegatesTo` names the queues that its handlers hand requests on to
+    /// (`HTTPDelegationFeature`); its user must be one that may open them.
     case service(
         queue: String,
         mode: HTTPRingQueueMode = .createOrAttach,
         socket: String? = nil,
-        allow: [String] = []
+        allow: [String] = [],
+        delegatesTo: [String] = []
     )
 
     /// The service's queue that `HTTPRING_SERVICE_QUEUE` names; embedded where it names none.

@@ -9,23 +9,16 @@ import URLPrefixes
 
 // A server whose engine runs in the service.
 extension HTTPRingServer {
-    /// Connects to the service, registers the prefixes and serves the queue.
-    func attach(queue name: String, mode: HTTPRingQueueMode, socket: String?, allowed: [String])
-        async throws
-    {
-        guard options.endpoints.isEmpty else {
-            throw EngineError("The service owns the ports: leave the options' `endpoints` empty.")
-        }
-        let connection = try ServiceConnection(
-            queue: name,
-            mode: mode.opening,
-            socket: socket ?? HTTPRingHost.standardSocket,
-            allowed: allowed
-        )
+    /// Registers the prefixes over a connection to the service and serves its queue.
+    func attach(_ connection: ServiceConnection, delegatesTo targets: [String]) async throws {
         do {
+            guard options.endpoints.isEmpty else {
+                throw EngineError("The service owns the ports: leave the options' `endpoints` empty.")
+            }
             for (index, prefix) in prefixes.enumerated() {
                 try await register(prefix, connection, group(ofPrefix: index))
             }
+            let delegations = try connection.delegations(to: targets)
             let passed = try connection.attach()
             let registrations = attached.withLock { $0.registrations }
             for loop in 0..<passed.count / 3 {
@@ -34,8 +27,12 @@ extension HTTPRingServer {
                     workerBell: passed[loop * 3 + 1].take(),
                     serviceBell: passed[loop * 3 + 2].take()
                 )
-                try await engine.serveQueue(descriptors, onLoop: loop, registrations: registrations) {
-                    [ending] violation in
+                try await engine.serveQueue(
+                    descriptors,
+                    onLoop: loop,
+                    registrations: registrations,
+                    delegations: delegations
+                ) { [ending] violation in
                     guard let violation else { return }
                     ending.yield(EngineError("The service broke its queue: \(violation)."))
                 }

@@ -70,6 +70,17 @@ final class ServiceConnection: Sendable {
         }
     }
 
+    /// Asks for the right to hand requests on to other queues.
+    ///
+    /// - Returns: the numbers by which the transport names them.
+    func delegations(to names: [String]) throws -> [String: UInt64] {
+        try live.withLock { live in
+            var numbers: [String: UInt64] = [:]
+            for name in names { numbers[name] = try Self.object(.delegation(target: name), live.client) }
+            return numbers
+        }
+    }
+
     /// Has the service hand over the queue's requests from now on.
     ///
     /// - Returns: three descriptors for each of the service's loops: memory, this side's bell, the service's.

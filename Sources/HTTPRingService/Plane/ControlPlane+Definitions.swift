@@ -24,6 +24,7 @@ extension ControlPlane {
         engine.openQueue(queue, live.settings)
         queues[queue] = live
         queueOfName[definition.name] = queue
+        refreshDelegations(to: definition.name)
         sessions[session] = LiveSession(id: session, client: nil, groups: [group])
         groups[group] = LiveGroup(id: group, session: session, client: nil, queue: queue)
         var failures: [ControlFailure] = []
@@ -77,6 +78,7 @@ extension ControlPlane {
         engine.updateQueue(id, definition.settings)
         queues[id]?.settings = definition.settings
         queues[id]?.access = definition.access
+        refreshDelegations(to: name)
         // Whoever changes it means to try again.
         queues[id]?.life.forgive()
         var failures: [ControlFailure] = []

@@ -33,7 +33,7 @@ extension ControlPlane {
         return try makeQueue(name, isController, access, client)
     }
 
-    private func checkAccess(
+    func checkAccess(
         to queue: LiveQueue,
         isController: Bool,
         _ client: LiveClient
@@ -85,7 +85,10 @@ extension ControlPlane {
         queue.openers[client.id] = isController ? .controller : .creator
         engine.openQueue(id, queue.settings)
         queues[id] = queue
-        if !name.isEmpty { queueOfName[name] = id }
+        if !name.isEmpty {
+            queueOfName[name] = id
+            refreshDelegations(to: name)
+        }
         audit(client, "create queue", name)
         return id
     }
@@ -176,7 +179,9 @@ extension ControlPlane {
         }
         engine.closeQueue(id)
         queues[id] = nil
-        if queueOfName[queue.settings.name] == id { queueOfName[queue.settings.name] = nil }
+        guard queueOfName[queue.settings.name] == id else { return }
+        queueOfName[queue.settings.name] = nil
+        refreshDelegations(to: queue.settings.name)
     }
 
     /// Tells what starts a queue's processes that a request waits for one.

@@ -83,6 +83,8 @@ public final class ControlPlane {
     var groupOfPrefix: [URLPrefix: UInt64] = [:]
     /// Groups of other processes of the same queue that have registered a prefix too, in that order.
     var sharers: [URLPrefix: [UInt64]] = [:]
+    /// The queues that clients hand requests on to, by name, with the numbers they know them by.
+    var delegations: [ClientID: [String: UInt64]] = [:]
     var clients: [ClientID: LiveClient] = [:]
     var sessions: [UInt64: LiveSession] = [:]
     var groups: [UInt64: LiveGroup] = [:]
@@ -184,6 +186,7 @@ public final class ControlPlane {
     public func disconnected(_ client: ClientID) {
         for session in sessions.values.filter({ $0.client == client }) { closeSession(session.id) }
         for queue in queues.values.filter({ $0.openers[client] != nil }) { leave(queue.id, client) }
+        if delegations.removeValue(forKey: client) != nil { attacher?.endDelegations(client: client) }
         clients[client] = nil
     }
 
@@ -243,6 +246,7 @@ public final class ControlPlane {
         case .attach(let queue, let payload): try attach(queue, payload, descriptors, client)
         case .drain(let queue): .answer(.done(try drain(queue, client)))
         case .pong(let queue): .answer(.done(try pong(queue, client)))
+        case .delegation(let target): .answer(.object(try delegation(target, client)))
         }
     }
 
@@ -304,6 +308,7 @@ extension ControlRequest {
         case .register(_, let url): ("register", url)
         case .openQueue(let name, _, _, _): ("open queue", name)
         case .attach(let queue, _): ("attach", "\(queue)")
+        case .delegation(let target): ("delegate to", target)
         case .show, .flushLogs, .createSession, .createGroup, .close, .bind, .unregister, .setProperties,
             .drain, .pong:
             nil

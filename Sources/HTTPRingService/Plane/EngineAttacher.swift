@@ -19,6 +19,7 @@ public final class EngineAttacher: QueueAttacher {
     private let host: EngineHost
     private let log: @Sendable (String) -> Void
     private var attachments: [Key: AttachmentBox] = [:]
+    private var delegations: [ClientID: DelegationTargets] = [:]
 
     /// Makes the attacher of an engine.
     ///
@@ -47,11 +48,12 @@ public final class EngineAttacher: QueueAttacher {
         let consumer = queue.remoteConsumer ?? QueueConsumer()
         let box = AttachmentBox()
         let parcel = DescriptorParcel()
-        let (engine, log) = (host.engine, log)
+        let (engine, log, delegations) = (host.engine, log, delegations[client])
         let failure = host.waiter.wait { () -> String? in
             do {
                 let attachment = try await engine.openQueues(
                     for: consumer,
+                    delegations: delegations,
                     deliver: { parcel.add($0) },
                     onEnd: { violation in
                         guard let violation else { return }
@@ -89,6 +91,16 @@ public final class EngineAttacher: QueueAttacher {
         guard let box = attachments.removeValue(forKey: Key(client: client, queue: queue)) else { return }
         host.waiter.wait { await box.end() }
     }
+
+    /// Lets a client hand requests on to a queue.
+    public func setDelegation(client: ClientID, number: UInt64, queue: UInt64?) {
+        let targets = delegations[client] ?? DelegationTargets()
+        delegations[client] = targets
+        targets.set(number, queue.flatMap { host.requestQueue($0) })
+    }
+
+    /// A client has gone.
+    public func endDelegations(client: ClientID) { delegations[client] = nil }
 
     /// Hands a client no more requests of a queue.
     public func drain(client: ClientID, queue: UInt64) {

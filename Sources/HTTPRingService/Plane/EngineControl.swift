@@ -89,6 +89,10 @@ public protocol QueueAttacher: AnyObject {
     func detach(client: ClientID, queue: UInt64)
     /// Hands a client no more requests of a queue; returns when none is on its way.
     func drain(client: ClientID, queue: UInt64)
+    /// Lets a client hand requests on to a queue under a number; `nil` to none.
+    func setDelegation(client: ClientID, number: UInt64, queue: UInt64?)
+    /// A client has gone, which handed requests on.
+    func endDelegations(client: ClientID)
 }
 
 /// What starts the processes of defined queues.

@@ -44,7 +44,9 @@ final class QueuePair: Sendable {
         timeouts: TimeoutManager,
         maxRequestBodySize: Int64?,
         geometry: QueueGeometry? = nil,
-        creditMax: Int = 256
+        creditMax: Int = 256,
+        delegations: DelegationTargets? = nil,
+        names: [String: UInt64] = [:]
     ) async throws {
         let group = URLGroup(
             session: ServerSession(timeouts: timeouts),
@@ -59,6 +61,7 @@ final class QueuePair: Sendable {
         let attachment = try await engine.openQueues(
             for: consumer,
             geometry: geometry,
+            delegations: delegations,
             deliver: { box.append($0) },
             onEnd: { if let violation = $0 { violations.add("service: \(violation)") } }
         )
@@ -70,6 +73,7 @@ final class QueuePair: Sendable {
                 onLoop: index,
                 creditMax: creditMax,
                 registrations: registrations,
+                delegations: names,
                 onEnd: { if let violation = $0 { violations.add("worker: \(violation)") } }
             )
             index += 1

@@ -36,6 +36,8 @@ final class QueueServer: Sendable {
     func addWorker(
         creditMax: Int = 256,
         geometry: QueueGeometry? = nil,
+        delegations: DelegationTargets? = nil,
+        names: [String: UInt64] = [:],
         handler: @escaping TestEngine.Handler
     ) async throws -> QueuePair {
         let consumer = QueueHandler(handler)
@@ -47,7 +49,39 @@ final class QueueServer: Sendable {
             timeouts: options.timeouts,
             maxRequestBodySize: nil,
             geometry: geometry,
-            creditMax: creditMax
+            creditMax: creditMax,
+            delegations: delegations,
+            names: names
+        )
+        return pair
+    }
+
+    /// Another queue, with a prefix on a port of its own.
+    func addQueue(_ path: String) async throws -> (queue: RequestQueue, prefix: URLPrefix) {
+        let queue = RequestQueue(name: path)
+        queue.attach(QueueConsumer())
+        let group = URLGroup(session: ServerSession(), queue: queue, maxRequestBodySize: nil)
+        let prefix = try URLPrefix("http://localhost:0\(path)", allowingPortZero: true)
+        return (queue, try await engine.register(prefix, group: group))
+    }
+
+    /// A worker's engine for another queue.
+    func addWorker(
+        to other: (queue: RequestQueue, prefix: URLPrefix),
+        delegations: DelegationTargets? = nil,
+        names: [String: UInt64] = [:],
+        handler: @escaping TestEngine.Handler
+    ) async throws -> QueuePair {
+        guard let consumer = other.queue.remoteConsumer else { throw HandlerFailure() }
+        let pair = try QueuePair(options, scheduling: .loop, events: events, QueueHandler(handler))
+        try await pair.connect(
+            engine,
+            consumer,
+            [other.prefix],
+            timeouts: options.timeouts,
+            maxRequestBodySize: nil,
+            delegations: delegations,
+            names: names
         )
         return pair
     }
@@ -55,12 +89,14 @@ final class QueueServer: Sendable {
     /// A worker that is offered so many requests and takes none unless the test has it do so.
     func addIdleWorker(
         credit: Int = 64,
-        geometry: QueueGeometry? = nil
+        geometry: QueueGeometry? = nil,
+        delegations: DelegationTargets? = nil
     ) async throws -> (end: WorkerEnd, attachment: QueueAttachment) {
         let box = DescriptorBox()
         let attachment = try await engine.openQueues(
             for: consumer,
             geometry: geometry,
+            delegations: delegations,
             deliver: { box.append($0) },
             onEnd: { [events] in if let violation = $0 { events.add("\(violation.code)") } }
         )
