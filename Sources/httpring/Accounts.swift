@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Glibc
+import Synchronization
 import URLPrefixes
 
 /// Names and numbers of users and groups (passwd(5), group(5)).
@@ -29,8 +30,20 @@ enum Accounts {
         return .group(entry.pointee.gr_gid)
     }
 
+    /// Names that were looked up: a long listing names few users many times, and a look-up reads files.
+    private static let known = Mutex<[AccessControlList.Subject: String]>([:])
+
     /// A subject as people know it: `alice`, `@staff`, `Everyone`; the number where there is no name.
     static func name(_ subject: AccessControlList.Subject) -> String {
+        known.withLock { known in
+            if let name = known[subject] { return name }
+            let name = lookUp(subject)
+            known[subject] = name
+            return name
+        }
+    }
+
+    private static func lookUp(_ subject: AccessControlList.Subject) -> String {
         switch subject {
         case .user(let id): getpwuid(id).map { String(cString: $0.pointee.pw_name) } ?? "\(id)"
         case .group(let id): "@" + (getgrgid(id).map { String(cString: $0.pointee.gr_name) } ?? "\(id)")

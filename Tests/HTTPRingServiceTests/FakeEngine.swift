@@ -24,6 +24,8 @@ final class FakeEngine: EngineControl {
 
     func updateQueue(_ id: UInt64, _ settings: QueueSettings) { queues[id] = settings }
 
+    func takeOffline(_ id: UInt64) { queues[id]?.isActive = false }
+
     func closeQueue(_ id: UInt64) { queues[id] = nil }
 
     func setGroup(_ id: UInt64, _ settings: GroupSettings) { groups[id] = settings }
@@ -39,6 +41,8 @@ final class FakeEngine: EngineControl {
     func assign(_ prefix: URLPrefix, group: UInt64) { groupOfPrefix[prefix] = group }
 
     func unregister(_ prefix: URLPrefix) { groupOfPrefix[prefix] = nil }
+
+    func startReservations(_ table: PrefixTable) {}
 
     func changeReservations(added: [ReservationRecord], removed: [URLPrefix]) {
         reservations.formUnion(added.map(\.prefix))

@@ -105,6 +105,7 @@ struct WorkerProcessTests {
         while ContinuousClock.now < end { #expect(try get() == 200) }
         #expect(try processes() == first)
         kill(first[0], SIGSTOP)
+        try #require(Self.stops(first[0]))
         let held = try PortClient(port)
         held.send("/shop/plaintext", host: host)
         // In its hands, or not taken yet: answered by the next, or 503.
@@ -114,5 +115,16 @@ struct WorkerProcessTests {
         #expect(second.count == 1 && second != first)
         kill(first[0], SIGKILL)
         if let second = second.first { kill(second, SIGKILL) }
+    }
+
+    /// Whether a process comes to stand still; its threads run on until one of them has seen the signal.
+    private static func stops(_ process: Int32) -> Bool {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < deadline {
+            let line = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+            if line.split(separator: ")").last?.hasPrefix(" T") == true { return true }
+            poll(nil, 0, 1)
+        }
+        return false
     }
 }

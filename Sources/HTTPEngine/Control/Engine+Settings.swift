@@ -20,6 +20,14 @@ extension Engine {
     /// Returns when each loop has had a turn: none of them is stuck.
     public func visitLoops() async { _ = await onEachLoop { _ in } }
 
+    /// Refuses the requests of a queue whose application has failed too often, those that wait too: 503 (`AppOffline`).
+    ///
+    /// Until its `isActive` is set. Source: IIS, rapid-fail protection.
+    public func takeOffline(_ queue: RequestQueue) async {
+        queue.goOffline()
+        _ = await onEachLoop { $0.rejectWaiting(in: queue, queue.refusal) }
+    }
+
     /// The bytes of the largest response that is stored, from now on.
     ///
     /// Default 262,144. Responses that are stored already stay.

@@ -22,6 +22,7 @@ public final class RequestQueue: Sendable {
     private let waiting = Atomic<Int>(0)
     private let inProgress = Atomic<Int>(0)
     private let closed = Atomic<Bool>(false)
+    private let offline = Atomic<Bool>(false)
     private let attached = Mutex<(any RequestConsumer)?>(nil)
 
     /// Makes a queue that no application serves yet.
@@ -59,7 +60,21 @@ public final class RequestQueue: Sendable {
     /// Whether the queue takes requests; off, new ones get 503 (`AppShutdown`), and those that wait go on waiting.
     public var isActive: Bool {
         get { !isClosed }
-        set { closed.store(!newValue, ordering: .relaxed) }
+        set {
+            closed.store(!newValue, ordering: .relaxed)
+            if newValue { offline.store(false, ordering: .relaxed) }
+        }
+    }
+
+    /// Why a closed queue takes no requests.
+    var refusal: Refusal { offline.load(ordering: .relaxed) ? .appOffline : .appShutdown }
+
+    /// Refuses requests from now on with 503 (`AppOffline`): its application has failed too often.
+    ///
+    /// `Engine.takeOffline(_:)` refuses those that wait, too; `isActive` takes it back.
+    func goOffline() {
+        offline.store(true, ordering: .relaxed)
+        closed.store(true, ordering: .relaxed)
     }
 
     /// Requests waiting now, over all loops.

@@ -255,7 +255,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
             return false
         }
         guard !queue.isClosed else {
-            reject(.appShutdown)
+            reject(queue.refusal, of: queue)
             return false
         }
         let exchange = loop.takeExchange()
@@ -473,10 +473,11 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
     }
 
     /// Answers for a queue that does not take a request, as its verbosity says.
-    func reject(_ refusal: Refusal) {
-        let verbosity = exchange?.queue?.verbosity ?? .limited
+    func reject(_ refusal: Refusal, of queue: RequestQueue? = nil) {
+        let verbosity = (queue ?? exchange?.queue)?.verbosity ?? .limited
         loop.logRefusal(refusal, connection, head: exchange)
-        let hidesBody = exchange?.head.method == .head
+        // Before there is an exchange, the head stands in the scratch.
+        let hidesBody = exchange.map { $0.head.method == .head } ?? (loop.scratchHead.method == .head)
         endExchange()
         phase = .ended
         if verbosity == .basic {

@@ -119,7 +119,7 @@ extension HTTP2Driver: HTTP2SessionDelegate {
             return answer(stream, from: entry, disposition)
         }
         guard let queue = target.queue, !queue.isClosed else {
-            return refuse(stream, target.queue == nil ? .disabled : .appShutdown)
+            return refuse(stream, target.queue?.refusal ?? .disabled)
         }
         let exchange = loop.takeExchange()
         exchange.begin(

@@ -508,6 +508,19 @@ final class EngineLoop: LoopDelegate {
         waiting = kept + waiting
     }
 
+    /// Refuses the requests that wait in a queue.
+    func rejectWaiting(in queue: RequestQueue, _ refusal: Refusal) {
+        let all = waiting
+        waiting = all.filter { $0.queue !== queue }
+        for exchange in all where exchange.queue === queue {
+            queue.leavePlace()
+            traffic.left(exchange)
+            counters.exchangesEnded.count()
+            counters.requestsRejected.count()
+            exchange.reject(refusal)
+        }
+    }
+
     /// A handler has returned.
     func handlerEnded(_ exchange: Exchange) {
         traffic.ended(exchange, at: ring.now.nanoseconds)

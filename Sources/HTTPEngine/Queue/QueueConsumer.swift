@@ -6,7 +6,7 @@ public import URLPrefixes
 /// A request queue's application in other processes: their requests leave through shared memory.
 ///
 /// Any thread. Attached to a `RequestQueue` like any other consumer; on each loop requests go to the worker with
-/// the most credit, and wait in the queue while nobody has any.
+/// the most credit, a few of one turn at a time, and wait in the queue while nobody has any.
 public final class QueueConsumer: RequestConsumer {
     /// Makes a consumer that no process serves yet.
     public init() {}

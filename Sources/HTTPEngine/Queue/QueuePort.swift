@@ -13,6 +13,8 @@ class QueuePort {
     @exclusivity(unchecked) fileprivate var slot: UInt32 = 0
     @exclusivity(unchecked) fileprivate var isPolling = false
     @exclusivity(unchecked) fileprivate var isArmed = false
+    /// Whether it has its turn in each of the loop's; else it sleeps until it is rung or has a request.
+    @exclusivity(unchecked) fileprivate var isActive = false
     @exclusivity(unchecked) final private(set) var isOpen = true
 
     init(loop: EngineLoop, onEnd: @escaping (TransportViolation?) -> Void) {
@@ -23,8 +25,14 @@ class QueuePort {
     /// The end of the queue.
     var end: QueueEnd { preconditionFailure("a port has an end") }
 
+    /// Whether nothing is to be expected of the other side but after a ring.
+    var isIdle: Bool { false }
+
     /// Takes what has arrived and does what had to wait for it.
     func turn() throws(TransportViolation) {}
+
+    /// What was sent in this turn leaves.
+    func published() {}
 
     /// Answers for all requests in progress; nothing more goes in or out.
     func closed() {}
@@ -39,6 +47,36 @@ class QueuePort {
     }
 }
 
+/// The ports of one of the service's queues, on one loop.
+///
+/// Loop-affine.
+final class ServedQueue {
+    let queue: QueueConsumer
+    @exclusivity(unchecked) fileprivate var ports: ContiguousArray<ServicePort> = []
+    @exclusivity(unchecked) private var current = 0
+    /// Requests that `current` may still have before it is chosen anew.
+    @exclusivity(unchecked) var left = 0
+
+    /// Requests of one turn that go to one process at most, so that a batch does not wake them all.
+    static let batchMax = 16
+
+    init(_ queue: QueueConsumer) { self.queue = queue }
+
+    /// The port that takes the next request: the last one, while its batch lasts, else the one with the most credit.
+    func withRoom() -> ServicePort? {
+        if left > 0, current < ports.count, ports[current].room > 0 { return ports[current] }
+        var most = 0
+        for index in ports.indices where ports[index].room > most {
+            most = ports[index].room
+            current = index
+        }
+        guard most > 0 else { return nil }
+        // A process that answers one at a time gets few at a time, so that none waits while another process idles.
+        left = min(ServedQueue.batchMax, 1 + 2 * ports[current].answeredCount)
+        return ports[current]
+    }
+}
+
 /// The queues of a loop.
 ///
 /// Loop-affine. Their turn comes once in each of the loop's, without a system call while both sides are awake; the
@@ -46,6 +84,10 @@ class QueuePort {
 final class QueuePorts {
     @exclusivity(unchecked) private var ports: ContiguousArray<QueuePort?> = []
     @exclusivity(unchecked) private var count = 0
+    /// Those that have a turn: all but the idle ones, which stay armed.
+    @exclusivity(unchecked) private var active: ContiguousArray<QueuePort> = []
+    @exclusivity(unchecked) private var served: [ObjectIdentifier: ServedQueue] = [:]
+    @exclusivity(unchecked) private var lastServed: ServedQueue?
     @exclusivity(unchecked) private var mayBeArmed = false
     /// Whether the loop stops, so that nothing waits for another port.
     @exclusivity(unchecked) private(set) var isEnding = false
@@ -61,26 +103,53 @@ final class QueuePorts {
         ports[index] = port
         port.slot = UInt32(index)
         count += 1
+        activate(port)
+        guard let port = port as? ServicePort else { return }
+        let queue = served[ObjectIdentifier(port.queue)] ?? ServedQueue(port.queue)
+        served[ObjectIdentifier(port.queue)] = queue
+        queue.ports.append(port)
+        port.served = queue
+    }
+
+    /// Gives a port its turns again.
+    @inline(__always)
+    func activate(_ port: QueuePort) { if !port.isActive { wake(port) } }
+
+    @inline(never)
+    private func wake(_ port: QueuePort) {
+        port.isActive = true
+        active.append(port)
+        guard port.isArmed else { return }
+        port.isArmed = false
+        port.end.disarm(rung: false)
     }
 
     fileprivate func remove(_ port: QueuePort) {
         guard Int(port.slot) < ports.count, ports[Int(port.slot)] === port else { return }
         ports[Int(port.slot)] = nil
         count -= 1
+        active.removeAll { $0 === port }
+        port.isActive = false
+        if let port = port as? ServicePort, let queue = port.served {
+            queue.ports.removeAll { $0 === port }
+            port.served = nil
+            if queue.ports.isEmpty {
+                served[ObjectIdentifier(port.queue)] = nil
+                lastServed = nil
+            }
+        }
         if port.isPolling { port.loop.ring.cancel(QueuePorts.token(port)) }
     }
 
     /// The ports of one kind.
     func all<Port: QueuePort>(_: Port.Type) -> [Port] { ports.compactMap { $0 as? Port } }
 
-    /// The port of a service's queue that can take a request now, the one with the most credit.
+    /// The port of a service's queue that can take a request now.
     func withRoom(for queue: QueueConsumer) -> ServicePort? {
-        var best: ServicePort?
-        for case let port? in ports {
-            guard let port = port as? ServicePort, port.queue === queue, port.room > 0 else { continue }
-            if best.map({ $0.room < port.room }) ?? true { best = port }
-        }
-        return best
+        if let lastServed, lastServed.queue === queue { return lastServed.withRoom() }
+        guard let found = served[ObjectIdentifier(queue)] else { return nil }
+        lastServed = found
+        return found.withRoom()
     }
 
     private static func token(_ port: QueuePort) -> Token {
@@ -94,7 +163,7 @@ final class QueuePorts {
     @inline(never)
     private func disarm() {
         mayBeArmed = false
-        for case let port? in ports where port.isArmed {
+        for port in active where port.isArmed {
             port.isArmed = false
             port.end.disarm(rung: false)
         }
@@ -104,14 +173,18 @@ final class QueuePorts {
     func rang(_ token: Token) {
         guard Int(token.slot) < ports.count, let port = ports[Int(token.slot)] else { return }
         port.isPolling = false
+        port.isArmed = false
         port.end.disarm(rung: true)
+        activate(port)
     }
 
     /// Gives each port its turn.
     func pump() {
-        for index in ports.indices {
-            guard let port = ports[index] else { continue }
+        var index = 0
+        while index < active.count {
+            let port = active[index]
             turn(port)
+            if index < active.count, active[index] === port { index += 1 }
         }
     }
 
@@ -125,8 +198,11 @@ final class QueuePorts {
 
     /// The loop may sleep now: has the others ring, and takes what they have sent meanwhile.
     func sleep() {
-        for index in ports.indices {
-            guard let port = ports[index] else { continue }
+        var index = 0
+        while index < active.count {
+            let port = active[index]
+            index += 1
+            port.published()
             port.end.publish()
             // Handlers run next; the loop does not sleep before.
             guard !port.loop.workers.hasReady else { continue }
@@ -139,7 +215,13 @@ final class QueuePorts {
                 port.loop.ring.post {}
             } else {
                 port.isArmed = true
-                mayBeArmed = true
+                if port.isIdle {
+                    index -= 1
+                    active.remove(at: index)
+                    port.isActive = false
+                } else {
+                    mayBeArmed = true
+                }
             }
         }
     }

@@ -43,12 +43,22 @@ final class ServicePort: QueuePort {
     }
 
     override var end: QueueEnd { service }
+    /// The ports of the same queue, this one among them, while it is open.
+    @exclusivity(unchecked) final var served: ServedQueue?
+
+    /// Requests that the worker had answered in the last turn that had any.
+    @exclusivity(unchecked) private(set) final var answeredCount = 0
+
+    override var isIdle: Bool { service.outstandingCount == 0 && keeping.isEmpty && ready.isEmpty && !isFull }
+
+    override func published() { served?.left = 0 }
 
     /// How many more requests the worker takes now.
     var room: Int { isDraining || isFull ? 0 : service.credit }
 
     /// Hands no more requests over.
     func drain() {
+        loop.queues.activate(self)
         isDraining = true
         service.drain()
     }
@@ -59,6 +69,7 @@ final class ServicePort: QueuePort {
     ///
     /// - Returns: `false` where the ring has no room; then nothing has happened, and the port has none for now.
     func begin(_ exchange: Exchange, for consumer: QueueConsumer) -> Bool {
+        loop.queues.activate(self)
         var request = record(of: exchange)
         var id = RequestID(rawValue: 0)
         let outcome: SendOutcome
@@ -73,6 +84,7 @@ final class ServicePort: QueuePort {
             request.head = UnsafeRawBufferPointer(exchange.headBytes)
             outcome = send(request, of: exchange, id: &id)
         }
+        if let served { served.left -= 1 }
         guard outcome == .sent || outcome == .tooLong else {
             isFull = true
             return false
@@ -161,6 +173,8 @@ final class ServicePort: QueuePort {
 
     override func turn() throws(TransportViolation) {
         hasCredit = false
+        let before = service.outstandingCount
+        defer { if service.outstandingCount < before { answeredCount = before - service.outstandingCount } }
         if !keeping.isEmpty { letGoOfContent() }
         if service.hasWork {
             try service.receive { (message) throws(TransportViolation) in try take(message) }

@@ -110,11 +110,9 @@ extension ControlPlane {
     }
 
     private func takeOffline(_ queue: LiveQueue) {
-        var settings = queue.settings
-        settings.isActive = false
-        engine.updateQueue(queue.id, settings)
-        queues[queue.id]?.settings = settings
-        audit(nil, "take offline", settings.name)
+        engine.takeOffline(queue.id)
+        queues[queue.id]?.settings.isActive = false
+        audit(nil, "take offline", queue.settings.name)
     }
 }
 

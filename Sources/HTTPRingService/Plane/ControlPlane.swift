@@ -138,7 +138,7 @@ public final class ControlPlane {
                 }
             }
         }
-        engine.changeReservations(added: state.reservations, removed: [])
+        engine.startReservations(table)
         _ = engine.setTimeouts(state.timeouts)
         do throws(ControlFailure) { _ = try engine.setListenAddresses(state.listenAddresses) } catch {
             failures.append(error)

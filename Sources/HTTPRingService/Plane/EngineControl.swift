@@ -22,6 +22,8 @@ public protocol EngineControl: AnyObject {
     func openQueue(_ id: UInt64, _ settings: QueueSettings)
     /// Changes a request queue; what waits in it stays there.
     func updateQueue(_ id: UInt64, _ settings: QueueSettings)
+    /// Refuses the requests of a queue, those that wait too, until it is changed.
+    func takeOffline(_ id: UInt64)
     /// Closes a request queue; what waits in it gets 503.
     func closeQueue(_ id: UInt64)
     /// Makes a URL group, or changes it without a gap for its prefixes.
@@ -36,6 +38,8 @@ public protocol EngineControl: AnyObject {
     func assign(_ prefix: URLPrefix, group: UInt64)
     /// Takes a registration back.
     func unregister(_ prefix: URLPrefix)
+    /// The reservations there are at the start, in a table that holds nothing else.
+    func startReservations(_ table: PrefixTable)
     /// Reservations came or went.
     func changeReservations(added: [ReservationRecord], removed: [URLPrefix])
     /// Sets the service-wide time-outs, in seconds; those left out are the configuration's.

@@ -65,6 +65,13 @@ public final class EngineHost: EngineControl {
         queue.isActive = settings.isActive
     }
 
+    /// Refuses the requests of a queue, those that wait too.
+    public func takeOffline(_ id: UInt64) {
+        guard let queue = queues[id] else { return }
+        let engine = engine
+        waiter.wait { await engine.takeOffline(queue) }
+    }
+
     /// Closes a request queue.
     public func closeQueue(_ id: UInt64) { queues.removeValue(forKey: id)?.shutDown() }
 
@@ -176,6 +183,12 @@ public final class EngineHost: EngineControl {
     }
 
     // MARK: Settings
+
+    /// Has the engine answer 503 below what is reserved at the start.
+    public func startReservations(_ table: PrefixTable) {
+        let engine = engine
+        waiter.wait { await engine.adoptReservations(of: table) }
+    }
 
     /// Has the engine answer 503 below what is reserved and not registered.
     public func changeReservations(added: [ReservationRecord], removed: [URLPrefix]) {

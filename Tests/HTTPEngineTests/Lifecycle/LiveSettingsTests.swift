@@ -126,6 +126,34 @@ extension EngineSuites {
             }
         }
 
+        @Test("A queue that is taken offline refuses who waits and who comes, until it is switched on again")
+        func offline() async throws {
+            var settings = TestSettings()
+            settings.isAttached = false
+            settings.verbosity = .full
+            try await TestEngine.run(settings, handler: { _ in }) { (server) async throws in
+                let waiting = try server.client()
+                try waiting.send(server.get())
+                #expect(eventually { server.queue.waitingCount == 1 })
+                await server.engine.takeOffline(server.queue)
+                for client in [waiting, try server.client()] {
+                    if client !== waiting { try client.send(server.get()) }
+                    let response = try client.readResponse()
+                    #expect(response.status == 503)
+                    #expect(response.text.contains("offline after repeated faults"))
+                }
+                #expect(server.queue.waitingCount == 0)
+                // Refused before it is an exchange, HEAD has no content either (RFC 9110 §9.3.2).
+                let head = try server.client()
+                try head.send("HEAD / HTTP/1.1\r\nHost: localhost:\(server.port)\r\n\r\n")
+                let answer = String(decoding: try head.readToEnd().bytes, as: UTF8.self)
+                #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.hasSuffix("\r\n\r\n"))
+                server.queue.isActive = true
+                await server.attach()
+                #expect(try server.status(of: server.get()) == 200)
+            }
+        }
+
         @Test("The traffic of each prefix is counted, and begins at zero for another in its place")
         func traffic() async throws {
             var settings = TestSettings()
