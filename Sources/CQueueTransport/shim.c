@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -135,4 +136,53 @@ ssize_t qt_receive_descriptors(int socket, void *bytes, size_t count, int *descr
         }
     }
     return received;
+}
+
+int qt_file_sockets(int ends[2]) {
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;
+}
+
+int qt_receive_file(int socket, uint64_t *ticket, int *file) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec vector = {.iov_base = ticket, .iov_len = sizeof *ticket};
+    // Room for one descriptor, not for what aligns it: the kernel lets go of others without giving them out.
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
+    *file = -1;
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (received < 0) {
+        return errno == EAGAIN ? 0 : -EPROTO;
+    }
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len >= CMSG_LEN(sizeof(int))) {
+        memcpy(file, CMSG_DATA(header), sizeof *file);
+    }
+    if (received != sizeof *ticket || (message.msg_flags & MSG_TRUNC)) {
+        return -EPROTO;
+    }
+    if (message.msg_flags & MSG_CTRUNC) {
+        return *file < 0 ? -EMFILE : -EPROTO;
+    }
+    return *file < 0 ? -EPROTO : 1;
+}
+
+int qt_is_readable_file(int fd) {
+    struct statx status;
+    // A file system of another process would be asked for the status, unless told not to synchronize.
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0 || !S_ISREG(status.stx_mode)) {
+        return 0;
+    }
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & (O_PATH | O_DIRECT)) || (flags & O_ACCMODE) == O_WRONLY) {
+        return 0;
+    }
+    char byte;
+    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+    return preadv2(fd, &vector, 1, 0, RWF_NOWAIT) >= 0 || errno == EAGAIN;
 }

@@ -43,25 +43,32 @@ public struct QueueDescriptors: ~Copyable, Sendable {
     public let workerBell: Int32
     /// What the worker rings.
     public let serviceBell: Int32
+    /// The socket by which the worker passes open files.
+    public let files: Int32
 
-    /// Takes over three descriptors, as they came from the service.
-    public init(memory: Int32, workerBell: Int32, serviceBell: Int32) {
+    /// How many there are.
+    public static let count = 4
+
+    /// Takes over four descriptors, as they came from the service.
+    public init(memory: Int32, workerBell: Int32, serviceBell: Int32, files: Int32) {
         self.memory = memory
         self.workerBell = workerBell
         self.serviceBell = serviceBell
+        self.files = files
     }
 
     deinit {
         close(memory)
         close(workerBell)
         close(serviceBell)
+        close(files)
     }
 
     /// Sends the descriptors over a connected Unix socket with `bytes`, which must not be empty; does not wait.
     ///
     /// The service calls it, and keeps nothing of them.
     public func send(over socket: Int32, with bytes: UnsafeRawBufferPointer) throws(TransportError) {
-        try DescriptorPassing.send([memory, workerBell, serviceBell], with: bytes, over: socket)
+        try DescriptorPassing.send([memory, workerBell, serviceBell, files], with: bytes, over: socket)
     }
 
     /// Keeps duplicates of the descriptors, for a worker in the same process.
@@ -69,13 +76,14 @@ public struct QueueDescriptors: ~Copyable, Sendable {
         QueueDescriptors(
             memory: try Self.duplicate(memory),
             workerBell: try Self.duplicate(workerBell),
-            serviceBell: try Self.duplicate(serviceBell)
+            serviceBell: try Self.duplicate(serviceBell),
+            files: try Self.duplicate(files)
         )
     }
 
     /// Hands over the descriptors' numbers, which are then the caller's to close.
-    public consuming func take() -> (memory: Int32, workerBell: Int32, serviceBell: Int32) {
-        let numbers = (memory, workerBell, serviceBell)
+    public consuming func take() -> (memory: Int32, workerBell: Int32, serviceBell: Int32, files: Int32) {
+        let numbers = (memory, workerBell, serviceBell, files)
         discard self
         return numbers
     }

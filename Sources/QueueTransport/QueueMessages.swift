@@ -154,15 +154,15 @@ public struct QueuedResponseHead {
 
 /// Part of a file as content of a response.
 public struct QueuedFile: Equatable, Sendable {
-    /// Under which number the worker passed the descriptor over the control socket.
+    /// Under which number the worker passed the descriptor.
     public var ticket: UInt64
     /// The first byte.
     public var offset: Int64
     /// How many bytes.
     public var byteCount: Int64
 
-    /// What it takes of the window: its bytes, but no more than 4096, because the service keeps only these fields.
-    public var windowByteCount: Int { Int(min(max(byteCount, 0), 4096)) }
+    /// What it takes of the window, whatever its length: the service keeps only these fields.
+    public static let windowByteCount = 4096
 
     /// Makes a part of a file.
     public init(ticket: UInt64, offset: Int64, byteCount: Int64) {

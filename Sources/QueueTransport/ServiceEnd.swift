@@ -11,6 +11,8 @@ internal import Glibc
     @exclusivity(unchecked) public private(set) var credit = 0
     @exclusivity(unchecked) private var owesDrain = false
     @exclusivity(unchecked) private var owedPing: UInt64?
+    /// The files that the worker has passed.
+    public let files: PassedFiles
 
     /// Makes the memory and the doorbells of a new queue.
     ///
@@ -35,7 +37,16 @@ internal import Glibc
             let watch = try TransportError.check(qt_watch(workerBell), "epoll_create1")
             opened.append(watch)
             let own = try QueueDescriptors.duplicate(serviceBell)
-            worker = QueueDescriptors(memory: file, workerBell: watch, serviceBell: serviceBell)
+            opened.append(own)
+            var sockets: [Int32] = [-1, -1]
+            _ = try TransportError.check(qt_file_sockets(&sockets), "socketpair")
+            files = PassedFiles(socket: sockets[0])
+            worker = QueueDescriptors(
+                memory: file,
+                workerBell: watch,
+                serviceBell: serviceBell,
+                files: sockets[1]
+            )
             let doorbells = Doorbells(own: own, other: workerBell, isService: true)
             super.init(memory: memory, doorbells: doorbells, side: .service, hello: hello)
         } catch {
@@ -260,7 +271,9 @@ internal import Glibc
                 try handle(.pong(try record.only(qt_number.self).value))
             case .forgetFile:
                 try record.check(flags: 0, hasID: false)
-                try handle(.forgetFile(ticket: try record.only(qt_number.self).value))
+                let ticket = try record.only(qt_number.self).value
+                try files.forget(ticket)
+                try handle(.forgetFile(ticket: ticket))
             case .hello: try handle(.hello(try takeHello(record)))
             case .request, .cancelled, .drain, .ping, .contentFailed: throw record.violation(.kind)
             }
@@ -336,7 +349,7 @@ internal import Glibc
             !fields.offset.addingReportingOverflow(fields.byte_count).overflow
         else { throw record.violation(.field, UInt64(bitPattern: fields.offset)) }
         let file = QueuedFile(ticket: fields.ticket, offset: fields.offset, byteCount: fields.byte_count)
-        try ledger.receive(file.windowByteCount, entry, record)
+        try ledger.receive(QueuedFile.windowByteCount, entry, record)
         let message = WorkerMessage.file(record.id, file, isLast: record.isLast)
         try finish(record, entry, record.isLast, message, handle)
     }

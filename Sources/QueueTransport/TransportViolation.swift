@@ -37,6 +37,8 @@ public struct TransportViolation: Error, Equatable, Sendable, CustomStringConver
         public static let credit = Code("credit")
         /// A reference outside the shared area, across a block's end, or to a block that is in use or is not.
         public static let reference = Code("reference")
+        /// A ticket that stands for no file, or a descriptor that is none, or one too many.
+        public static let file = Code("file")
     }
 
     /// What is wrong.

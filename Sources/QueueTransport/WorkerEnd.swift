@@ -14,6 +14,7 @@ internal import Glibc
     @exclusivity(unchecked) public private(set) var credit = 0
     /// Whether the service said that no more requests will come.
     @exclusivity(unchecked) public private(set) var isDraining = false
+    @exclusivity(unchecked) private var tickets: FileTickets
 
     /// Maps a queue that came from the service.
     ///
@@ -35,6 +36,15 @@ internal import Glibc
             close(own)
             throw error
         }
+        let files: Int32
+        do {
+            files = try QueueDescriptors.duplicate(descriptors.files)
+        } catch {
+            close(own)
+            close(other)
+            throw error
+        }
+        tickets = FileTickets(socket: files)
         let doorbells = Doorbells(own: own, other: other, isService: false)
         super.init(memory: memory, doorbells: doorbells, side: .worker, hello: hello)
     }
@@ -139,7 +149,7 @@ internal import Glibc
 
     /// Sends part of a file as content of a response.
     ///
-    /// The descriptor has to have been passed over the control socket, under the same ticket, before.
+    /// The descriptor has to have been passed, under the same ticket, before.
     public func send(_ file: QueuedFile, of id: RequestID, isLast: Bool) -> SendOutcome {
         guard let entry = openResponseContent(id) else { return .gone }
         precondition(!entry.pointee.isTunnel, "a file is content of a response, not of a tunnel")
@@ -148,10 +158,10 @@ internal import Glibc
                 && !file.offset.addingReportingOverflow(file.byteCount).overflow,
             "part of a file has bytes, and an end below 2^63"
         )
-        guard Int64(file.windowByteCount) <= entry.pointee.sendWindow else { return .noWindow }
+        guard Int64(QueuedFile.windowByteCount) <= entry.pointee.sendWindow else { return .noWindow }
         let fields = qt_file(ticket: file.ticket, offset: file.offset, byte_count: file.byteCount)
         guard append(.file, isLast ? RecordFlag.last : 0, id.rawValue, fields) else { return .noRoom }
-        responseSent(id, entry, file.windowByteCount, isLast)
+        responseSent(id, entry, QueuedFile.windowByteCount, isLast)
         return .sent
     }
 
@@ -192,6 +202,35 @@ internal import Glibc
     public func send(forgetFile ticket: UInt64) -> SendOutcome {
         guard violation == nil else { return .gone }
         return append(.forgetFile, 0, 0, qt_number(value: ticket)) ? .sent : .noRoom
+    }
+
+    /// Passes an open file to the service, unless it has the same file already.
+    ///
+    /// The file's ticket is kept until `release(file:)`, whatever else is passed. The caller may close the descriptor.
+    /// Cost: a system call for a file that the service has, six for another one.
+    ///
+    /// - Parameters:
+    ///   - descriptor: what is open.
+    ///   - now: monotonic nanoseconds.
+    /// - Returns: the ticket; `nil` where it cannot be passed: its content has to be sent itself.
+    public func pass(_ descriptor: Int32, now: Int64) -> UInt64? {
+        guard violation == nil, let peerHello, peerHello.window >= Int64(QueuedFile.windowByteCount) else {
+            return nil
+        }
+        return tickets.ticket(of: descriptor, now: now) { send(forgetFile: $0) == .sent }
+    }
+
+    /// A use that began with `pass(_:now:)` is over: what refers to the ticket was sent, or will not be.
+    public func release(file ticket: UInt64) { tickets.release(ticket) }
+
+    /// A response with the file was cancelled, perhaps because the service could not use it: it is passed anew.
+    public func distrust(file ticket: UInt64) { tickets.distrust(ticket) }
+
+    /// Forgets the files that were last used before a time, as far as the ring has room.
+    ///
+    /// - Returns: whether there was one; then publish.
+    public func forgetFiles(usedBefore time: Int64) -> Bool {
+        tickets.forget(usedBefore: time) { send(forgetFile: $0) == .sent }
     }
 
     private func openResponse(_ id: RequestID) -> UnsafeMutablePointer<RequestLedger.Entry>? {

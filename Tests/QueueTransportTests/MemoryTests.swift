@@ -13,10 +13,10 @@ struct MemoryTests {
         var descriptors: QueueDescriptors?
         let service = try ServiceEnd(geometry: geometry, worker: &descriptors)
         guard let descriptors = descriptors.take() else { preconditionFailure("a queue has descriptors") }
-        let copies = try [descriptors.memory, descriptors.workerBell, descriptors.serviceBell].map {
-            try QueueDescriptors.duplicate($0)
-        }
-        return (service, copies[0], [copies[1], copies[2]])
+        let copies = try [
+            descriptors.memory, descriptors.workerBell, descriptors.serviceBell, descriptors.files,
+        ].map { try QueueDescriptors.duplicate($0) }
+        return (service, copies[0], Array(copies[1...]))
     }
 
     @Test("The file's size is sealed: it cannot be cut, grown, or unsealed")
@@ -131,9 +131,14 @@ struct MemoryTests {
             try DescriptorPassing.receive(into: $0, descriptors: &received, over: ends[1])
         }
         #expect(String(decoding: buffer[..<count], as: UTF8.self) == "queue 1")
-        try #require(received.count == 3)
+        try #require(received.count == 4)
         let worker = try WorkerEnd(
-            QueueDescriptors(memory: received[0], workerBell: received[1], serviceBell: received[2])
+            QueueDescriptors(
+                memory: received[0],
+                workerBell: received[1],
+                serviceBell: received[2],
+                files: received[3]
+            )
         )
         worker.offer(3)
         worker.publish()
@@ -150,7 +155,7 @@ struct MemoryTests {
     func bells() throws {
         let (service, file, bells) = try service()
         let worker = try WorkerEnd(
-            QueueDescriptors(memory: file, workerBell: bells[0], serviceBell: bells[1])
+            QueueDescriptors(memory: file, workerBell: bells[0], serviceBell: bells[1], files: bells[2])
         )
         try service.receive { _ in }
         let bell = service.descriptorToPoll

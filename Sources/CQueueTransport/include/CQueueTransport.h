@@ -218,4 +218,16 @@ ssize_t qt_send_descriptors(int socket, const void *_Nonnull bytes, size_t count
 ssize_t qt_receive_descriptors(int socket, void *_Nonnull bytes, size_t count, int *_Nonnull descriptors,
                                int descriptors_max, int *_Nonnull descriptor_count);
 
+// Two connected sockets for messages with one descriptor each (SOCK_SEQPACKET), whose calls don't wait.
+int qt_file_sockets(int ends[_Nonnull 2]);
+
+// Receives a ticket and its descriptor. 1 with both; 0 where there is nothing now; -EMFILE with the ticket where
+// this process may have no more descriptors; -EPROTO for anything else, with a descriptor to close where `*file`
+// is not -1.
+int qt_receive_file(int socket, uint64_t *_Nonnull ticket, int *_Nonnull file);
+
+// Whether a descriptor is a regular file, open for reading, on a file system that reads from memory alone where it
+// is asked to: 1 or 0. Never waits for the file's storage.
+int qt_is_readable_file(int fd);
+
 #endif

@@ -4,6 +4,7 @@ import Glibc
 public import HTTPFeatures
 import HTTPWire
 import IORing
+import ResponseCache
 
 extension Exchange: HTTPSendFileFeature {
     /// Sends part of a file by name.
@@ -29,7 +30,8 @@ extension Exchange: HTTPSendFileFeature {
     /// Sends part of an open file.
     ///
     /// What lies in the page cache is read into the connection's output on the spot; what does not is read by
-    /// the ring, so that a slow disk holds up nobody else.
+    /// the ring, so that a slow disk holds up nobody else. In a process that answers for the service the file itself
+    /// goes there, which does the same.
     public func sendFile(descriptor: Int32, offset: Int64, byteCount: Int64) async throws {
         guard loop.ring.isCurrent else {
             return try await onLoop {
@@ -37,10 +39,28 @@ extension Exchange: HTTPSendFileFeature {
             }
         }
         guard try beginFile(byteCount) else { return }
+        if byteCount >= Exchange.passedFileByteCountMin, !mayBeStored(byteCount),
+            driver?.passFile(descriptor, offset: offset, byteCount: byteCount) ?? false
+        {
+            return try await waitForOutput(below: 0)
+        }
+        try await sendRest(descriptor, offset: offset, byteCount: byteCount)
+    }
+
+    /// Sends part of a file that has been counted into the response.
+    func sendRest(
+        _ descriptor: Int32,
+        offset: Int64,
+        byteCount: Int64,
+        isPassed: Bool = false
+    ) async throws {
         var offset = offset
         var remaining = byteCount
         while remaining > 0, driver != nil {
-            var count = sendDirectly(descriptor, offset, remaining)
+            var count =
+                isPassed
+                ? sendPassedDirectly(descriptor, offset, remaining)
+                : sendDirectly(descriptor, offset, min(remaining, 1 << 30))
             if count == 0 {
                 let wanted = Int(min(remaining, Int64(Exchange.filePieceByteCount)))
                 count = try await readPiece(descriptor, offset, wanted)
@@ -62,6 +82,29 @@ extension Exchange: HTTPSendFileFeature {
     /// and content together is cheaper.
     static let directFileByteCountMin: Int64 = 32 << 10
 
+    /// Files from this size on are passed to the service by descriptor.
+    ///
+    /// Below it a copy through shared memory costs less.
+    static let passedFileByteCountMin: Int64 = 32 << 10
+
+    /// Whether the service may store the response, for which it has to have the bytes.
+    private func mayBeStored(_ byteCount: Int64) -> Bool {
+        guard writtenLength == byteCount, byteCount <= Int64(CacheLimits().entryBytesMax) else { return false }
+        return head.method == .get && (policy != .automatic || responseFields.contains(id: .cacheControl))
+    }
+
+    /// What is sent at once of a file that another process passed: its end must be in the page cache, too.
+    static let passedFileByteCountMax: Int64 = 1 << 20
+
+    /// Sends from the page cache to the socket what another process passed, as far as the socket takes it at once.
+    func sendPassedDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
+        let count = min(byteCount, Exchange.passedFileByteCountMax)
+        guard count >= Exchange.directFileByteCountMin, CachedFile.isCached(descriptor, at: offset + count - 1) else {
+            return 0
+        }
+        return sendDirectly(descriptor, offset, count)
+    }
+
     /// Sends from the page cache to the socket, as far as the socket takes it at once; 0 where that can't be.
     private func sendDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
         guard byteCount >= Exchange.directFileByteCountMin, framing == .fixed,
@@ -69,13 +112,13 @@ extension Exchange: HTTPSendFileFeature {
         else {
             return 0
         }
-        let wanted = Int(min(byteCount, 1 << 30))
+        let wanted = Int(byteCount)
         guard CachedFile.isCached(descriptor, at: offset), connection.sendOutputNow() else { return 0 }
         return max(0, connection.sendFileNow(descriptor, offset: offset, byteCount: wanted))
     }
 
     /// Counts the file's bytes into the response and commits the head; `false` when none are to be sent.
-    private func beginFile(_ byteCount: Int64) throws -> Bool {
+    func beginFile(_ byteCount: Int64) throws -> Bool {
         guard try admit(byteCount), let driver else { return false }
         if let connection = driver.directOutput(of: self) {
             connection.reserveOutput(512 + Int(min(byteCount, Int64(Exchange.filePieceByteCount))))

@@ -77,6 +77,13 @@ protocol ExchangeDriver: AnyObject {
     /// The connection to send a file's pages to without a copy, where the response is plain bytes on it.
     func directOutput(of exchange: Exchange) -> Connection?
 
+    /// Hands over part of an open file, as content, to whoever sends the response.
+    ///
+    /// Until `unsentByteCount` is 0 nothing else may be written; the descriptor is no longer needed.
+    ///
+    /// - Returns: `false` where the content has to be written.
+    func passFile(_ descriptor: Int32, offset: Int64, byteCount: Int64) -> Bool
+
     // MARK: End
 
     /// The handler has returned and the response is written.
@@ -93,6 +100,11 @@ protocol ExchangeDriver: AnyObject {
 
     /// The handler of an upgraded exchange has returned.
     func endUpgraded(_ exchange: Exchange)
+}
+
+extension ExchangeDriver {
+    /// Sends files itself.
+    func passFile(_ descriptor: Int32, offset: Int64, byteCount: Int64) -> Bool { false }
 }
 
 /// The two directions of an exchange that was handed over to another protocol, as its driver sees them.

@@ -132,6 +132,7 @@ final class EngineLoop: LoopDelegate {
         // What was removed from the cache is let go here, on a loop that has no other reason to look.
         reader.refresh()
         memo.sweep(now: now.nanoseconds)
+        if !queues.isEmpty { queues.tick(now) }
         guard index == 0, now.nanoseconds >= scavengeAt else { return }
         scavengeAt = now.adding(nanoseconds: EngineLoop.scavengeInterval).nanoseconds
         engine.cache.scavenge(now: now.nanoseconds)

@@ -10,7 +10,7 @@ extension QueueDriver {
     /// Below it content goes through the ring, from it on in a block.
     static let blockByteCountMin = 4096
 
-    var unsentByteCount: Int { output.count - outputStart }
+    var unsentByteCount: Int { output.count - outputStart + (waitingFile == nil ? 0 : 1) }
 
     func contentGathered(_ exchange: Exchange) { port.touch(self) }
 
@@ -142,7 +142,37 @@ extension QueueDriver {
                 exchange.outputWaiter?.resume()
             }
         }
-        if isEndWaiting, outputStart == output.count { sendEnd() }
+        if waitingFile != nil, outputStart == output.count { sendFile() }
+        if isEndWaiting, unsentByteCount == 0 { sendEnd() }
+    }
+
+    func passFile(_ descriptor: Int32, offset: Int64, byteCount: Int64) -> Bool {
+        guard headState != .whole, !isOutputDone, waitingFile == nil,
+            let ticket = end.pass(descriptor, now: port.loop.ring.now.nanoseconds)
+        else { return false }
+        passedTicket = ticket
+        waitingFile = QueuedFile(ticket: ticket, offset: offset, byteCount: byteCount)
+        drive()
+        return true
+    }
+
+    /// Sends the record of a file.
+    private func sendFile() {
+        guard let file = waitingFile else { return }
+        switch end.send(file, of: id, isLast: false) {
+        case .noRoom: isStalled = true
+        case .noWindow: break
+        case .gone: outputEnded()
+        default:
+            dropWaitingFile()
+            exchange?.outputWaiter?.resume()
+        }
+    }
+
+    /// Lets go of the file that waits to be sent.
+    func dropWaitingFile() {
+        guard let file = waitingFile.take() else { return }
+        end.release(file: file.ticket)
     }
 
     private func sendWaitingHead() -> Bool {
@@ -219,6 +249,7 @@ extension QueueDriver {
     private func outputEnded() {
         isOutputDone = true
         isEndWaiting = false
+        dropWaitingFile()
         output.removeAll(keepingCapacity: true)
         outputStart = 0
         exchange?.outputWaiter?.resume()

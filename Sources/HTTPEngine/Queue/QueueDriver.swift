@@ -48,6 +48,10 @@ final class QueueDriver: ExchangeDriver {
     @exclusivity(unchecked) var fields = OutputBuffer(capacity: 512)
     @exclusivity(unchecked) var output: [UInt8] = []
     @exclusivity(unchecked) var outputStart = 0
+    /// Part of a file that goes after the output.
+    @exclusivity(unchecked) var waitingFile: QueuedFile?
+    /// The ticket of the last file of this response; 0 for none.
+    @exclusivity(unchecked) var passedTicket: UInt64 = 0
     @exclusivity(unchecked) var isEndWaiting = false
     @exclusivity(unchecked) var trailerLines: [UInt8]?
     @exclusivity(unchecked) var isOutputDone = false
@@ -205,6 +209,7 @@ final class QueueDriver: ExchangeDriver {
     /// The service has cancelled the request.
     func cancelled() {
         guard let exchange else { return }
+        if passedTicket != 0 { end.distrust(file: passedTicket) }
         leave(exchange)
     }
 
@@ -228,6 +233,8 @@ final class QueueDriver: ExchangeDriver {
         output.removeAll(keepingCapacity: output.capacity <= 1 << 16)
         outputStart = 0
         trailerLines = nil
+        dropWaitingFile()
+        passedTicket = 0
         isInputAtEnd = true
         port.requestEnded()
     }

@@ -178,6 +178,11 @@ final class QueuePorts {
         activate(port)
     }
 
+    /// A second, more or less, has passed.
+    func tick(_ now: MonotonicTime) {
+        for case let port as WorkerPort in ports { port.forgetFiles(now: now.nanoseconds) }
+    }
+
     /// Gives each port its turn.
     func pump() {
         var index = 0

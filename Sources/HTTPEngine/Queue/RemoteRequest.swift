@@ -45,6 +45,12 @@ final class RemoteRequest {
     /// Bytes of the response that were taken and not yet let the worker send again.
     @exclusivity(unchecked) private var takenByteCount: Int64 = 0
     @exclusivity(unchecked) private var tunnel: QueueTunnelReader?
+    /// Part of a file that is being sent, and what came after it.
+    @exclusivity(unchecked) private var sending: FileSending?
+
+    /// Whether a file is being sent; the worker may have nothing to do with it any more.
+    var isSending: Bool { sending != nil }
+
     private lazy var waiter = PortWaiter { [unowned self] in self.port.markReady(self) }
     private lazy var cancel: () -> Void = { [unowned self] in self.clientGone() }
 
@@ -264,6 +270,7 @@ final class RemoteRequest {
 
     func content(_ bytes: UnsafeRawBufferPointer, isLast: Bool) {
         guard let exchange else { return }
+        if let sending { return sending.append(bytes, isLast: isLast) }
         takenByteCount += Int64(bytes.count)
         if tunnel != nil {
             exchange.driver?.write(bytes, of: exchange)
@@ -291,7 +298,56 @@ final class RemoteRequest {
         var fields = FieldSection()
         guard FieldLines.read(lines, into: &fields) else { throw TransportViolation(.field, kind: 18) }
         exchange.trailerFields = fields
+        if let sending { return sending.append(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true) }
         complete(nil)
+    }
+
+    /// Sends part of a file: what the page cache has and the socket takes at once, the rest by and by.
+    func file(_ file: PassedFile, _ part: QueuedFile, isLast: Bool) {
+        guard let exchange else { return }
+        if let sending { return sending.append(file, part, isLast: isLast) }
+        // This process may have no more files open: the client sees that the response is not whole.
+        guard file.descriptor >= 0 else { return fail(TransportError(operation: "recvmsg", code: 24)) }
+        do {
+            try releaseGathered(exchange)
+            guard try exchange.beginFile(part.byteCount) else { return fileEnded(isLast: isLast) }
+        } catch {
+            return fail(error)
+        }
+        var sent: Int64 = 0
+        for _ in 0..<4 where sent < part.byteCount {
+            let (offset, count) = (part.offset + sent, part.byteCount - sent)
+            sent += Int64(exchange.sendPassedDirectly(file.descriptor, offset, count))
+        }
+        guard self.exchange != nil else { return }
+        guard sent < part.byteCount else { return fileEnded(isLast: isLast) }
+        let rest = QueuedFile(
+            ticket: part.ticket,
+            offset: part.offset + sent,
+            byteCount: part.byteCount - sent
+        )
+        let sending = FileSending(exchange, file, rest, isLast: isLast, for: self)
+        self.sending = sending
+        sending.start()
+    }
+
+    private func fileEnded(isLast: Bool) {
+        takenByteCount += Int64(QueuedFile.windowByteCount)
+        if isLast { complete(nil) } else { openWindow() }
+    }
+
+    /// A file was sent, or can't be; what came after it is next.
+    func sent(_ sending: FileSending, _ error: (any Error)?) {
+        self.sending = nil
+        guard exchange != nil else { return }
+        if let error { return fail(error) }
+        fileEnded(isLast: sending.isLast)
+        for piece in sending.pieces {
+            switch piece {
+            case .bytes(let bytes, let isLast): bytes.withUnsafeBytes { content($0, isLast: isLast) }
+            case .file(let next, let part, let isLast): file(next, part, isLast: isLast)
+            }
+        }
     }
 
     /// The worker gave the request up: it aborts the connection, does not take the request, or failed.
@@ -307,13 +363,15 @@ final class RemoteRequest {
         case QueueReset.stream...:
             guard let exchange else { return }
             exchange.driver?.reset(exchange, errorCode: code & ~QueueReset.stream)
-        default: complete(BadHTTPRequestError(statusCode: 500, "the worker can't send its response"))
+        default:
+            if sending != nil { return abandon() }
+            complete(BadHTTPRequestError(statusCode: 500, "the worker can't send its response"))
         }
     }
 
     /// Lets the worker send again what the client, or the connection's buffer, has taken.
     private func openWindow() {
-        guard takenByteCount > 0, let exchange, let driver = exchange.driver else { return }
+        guard takenByteCount > 0, sending == nil, let exchange, let driver = exchange.driver else { return }
         guard driver.unsentByteCount + exchange.body.count <= exchange.responseBufferByteCountMax / 2 else {
             exchange.outputWaiter = waiter
             return
@@ -361,12 +419,19 @@ final class RemoteRequest {
         guard let exchange = exchange else { return }
         end.cancel(id)
         forget()
+        // The task that sends a file may be waiting for it: it lets go.
+        if let sending = sending.take() { return sending.stop() }
         port.loop.handlerEnded(exchange)
         exchange.handlerReleased()
     }
 
     /// The worker has gone: 503 where nothing is out, else the client sees that the response is not whole.
-    func portClosed() { abandon() }
+    ///
+    /// A response that the worker had ended before goes on to its end.
+    func portClosed() {
+        if let sending, sending.isEndKnown { return }
+        abandon()
+    }
 
     private func abandon() {
         guard let exchange else { return }

@@ -40,6 +40,9 @@ final class ServicePort: QueuePort {
         service = end
         requests = .init(repeating: nil, count: end.geometry.outstandingMax)
         super.init(loop: loop, onEnd: onEnd)
+        // The kernel closes elsewhere what would wait: a file system may make the last user of a file do so.
+        let ring = loop.ring
+        end.files.close = { if ring.isCurrent { ring.close($0, token: nil) } else { Socket.close($0) } }
     }
 
     override var end: QueueEnd { service }
@@ -95,7 +98,8 @@ final class ServicePort: QueuePort {
             end(exchange, BadHTTPRequestError(statusCode: 431, "the head is longer than a record may be"))
             return true
         }
-        let remote = requests[id.slot] ?? RemoteRequest(port: self, end: service)
+        let remote =
+            requests[id.slot].flatMap { $0.isSending ? nil : $0 } ?? RemoteRequest(port: self, end: service)
         requests[id.slot] = remote
         remote.begin(exchange, id, hasContent: request.contentLength != 0)
         return true
@@ -220,9 +224,9 @@ final class ServicePort: QueuePort {
             isFull = false
             for case let remote? in requests where remote.isStalled { markReady(remote) }
         case .hello, .pong, .forgetFile, .cancelledEnded: break
-        case .file:
-            // Workers of this version send what files hold.
-            throw TransportViolation(.kind)
+        case .file(let id, let file, let isLast):
+            let passed = try service.files.file(file.ticket)
+            requests[id.slot]?.file(passed, file, isLast: isLast)
         }
     }
 

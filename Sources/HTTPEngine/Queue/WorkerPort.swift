@@ -175,6 +175,15 @@ final class WorkerPort: QueuePort {
 
     private static let knownFactsCount = 256
 
+    /// Has the service close files that were not used of late.
+    func forgetFiles(now: Int64) {
+        guard worker.forgetFiles(usedBefore: now &- WorkerPort.fileKeepNanoseconds) else { return }
+        loop.queues.activate(self)
+    }
+
+    /// For how long the service keeps a file open after it was used last.
+    private static let fileKeepNanoseconds: Int64 = 10_000_000_000
+
     /// A request is over here; another may come.
     func requestEnded() {
         inProgressCount -= 1

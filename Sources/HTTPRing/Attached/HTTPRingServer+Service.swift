@@ -21,11 +21,13 @@ extension HTTPRingServer {
             let delegations = try connection.delegations(to: targets)
             let passed = try connection.attach()
             let registrations = attached.withLock { $0.registrations }
-            for loop in 0..<passed.count / 3 {
+            let count = AttachmentFormat.descriptorsPerLoop
+            for loop in 0..<passed.count / count {
                 let descriptors = QueueDescriptors(
-                    memory: passed[loop * 3].take(),
-                    workerBell: passed[loop * 3 + 1].take(),
-                    serviceBell: passed[loop * 3 + 2].take()
+                    memory: passed[loop * count].take(),
+                    workerBell: passed[loop * count + 1].take(),
+                    serviceBell: passed[loop * count + 2].take(),
+                    files: passed[loop * count + 3].take()
                 )
                 try await engine.serveQueue(
                     descriptors,

@@ -83,7 +83,8 @@ final class ServiceConnection: Sendable {
 
     /// Has the service hand over the queue's requests from now on.
     ///
-    /// - Returns: three descriptors for each of the service's loops: memory, this side's bell, the service's.
+    /// - Returns: four descriptors for each of the service's loops: memory, this side's bell, the service's, and the
+    ///   socket for files.
     func attach() throws -> [PassedDescriptor] {
         let (answer, descriptors) = try live.withLock { live in
             try live.client.perform(.attach(queue: live.queue, payload: AttachmentFormat.request))

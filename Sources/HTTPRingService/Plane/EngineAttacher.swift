@@ -7,9 +7,9 @@ import Synchronization
 
 /// Hands the engine's requests to attached processes: a queue of shared memory from each loop to each process.
 ///
-/// Control thread only. The payload of `attach` is one byte, the version 1; the answer's are the version and, most
-/// significant byte first in two, the number of loops, with three descriptors for each: memory, the worker's bell,
-/// the service's bell.
+/// Control thread only. The payload of `attach` is one byte, the version 2; the answer's are the version and, most
+/// significant byte first in two, the number of loops, with four descriptors for each: memory, the worker's bell,
+/// the service's bell, the socket for files.
 public final class EngineAttacher: QueueAttacher {
     private struct Key: Hashable {
         let client: ClientID
@@ -40,7 +40,7 @@ public final class EngineAttacher: QueueAttacher {
         descriptors: [PassedDescriptor]
     ) throws(ControlFailure) -> (payload: [UInt8], descriptors: [PassedDescriptor]) {
         guard payload == AttachmentFormat.request, descriptors.isEmpty else {
-            throw ControlFailure(.badMessage, "The service attaches version 1 of the queue transport only.")
+            throw ControlFailure(.badMessage, "The service attaches version 2 of the queue transport only.")
         }
         guard let queue = host.requestQueue(id) else {
             throw ControlFailure(.notFound, "There is no queue \(id).")
@@ -75,7 +75,7 @@ public final class EngineAttacher: QueueAttacher {
             host.waiter.wait { await box.end() }
             throw ControlFailure(
                 .unsupported,
-                "The service has too many loops to attach to: set loops in [engine] to 84 or less."
+                "The service has too many loops to attach to: set loops in [engine] to 63 or less."
             )
         }
         attachments[Key(client: client, queue: id)] = box
@@ -83,7 +83,7 @@ public final class EngineAttacher: QueueAttacher {
             queue.attach(consumer)
             host.consumerChanged()
         }
-        return (AttachmentFormat.answer(loopCount: passed.count / 3), passed)
+        return (AttachmentFormat.answer(loopCount: passed.count / AttachmentFormat.descriptorsPerLoop), passed)
     }
 
     /// Ends a client's part of a queue: what it had taken gets 503, what waits goes to others.
@@ -140,8 +140,8 @@ private final class DescriptorParcel: Sendable {
     private let passed = Mutex<[PassedDescriptor]>([])
 
     func add(_ descriptors: consuming QueueDescriptors) {
-        let (memory, workerBell, serviceBell) = descriptors.take()
-        let new = [memory, workerBell, serviceBell].map { PassedDescriptor($0) }
+        let (memory, workerBell, serviceBell, files) = descriptors.take()
+        let new = [memory, workerBell, serviceBell, files].map { PassedDescriptor($0) }
         passed.withLock { $0 += new }
     }
 

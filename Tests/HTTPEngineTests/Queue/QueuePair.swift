@@ -101,7 +101,7 @@ final class QueuePair: Sendable {
 
 /// Descriptors on their way from a loop's thread.
 final class DescriptorBox: Sendable {
-    private let descriptors = Mutex<[(Int32, Int32, Int32)]>([])
+    private let descriptors = Mutex<[(Int32, Int32, Int32, Int32)]>([])
 
     func append(_ new: consuming QueueDescriptors) {
         guard let copy = try? new.duplicate() else { return }
@@ -111,7 +111,12 @@ final class DescriptorBox: Sendable {
 
     func take() -> QueueDescriptors? {
         let next = descriptors.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-        guard let (memory, workerBell, serviceBell) = next else { return nil }
-        return QueueDescriptors(memory: memory, workerBell: workerBell, serviceBell: serviceBell)
+        guard let (memory, workerBell, serviceBell, files) = next else { return nil }
+        return QueueDescriptors(
+            memory: memory,
+            workerBell: workerBell,
+            serviceBell: serviceBell,
+            files: files
+        )
     }
 }
