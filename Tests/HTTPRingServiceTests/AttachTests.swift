@@ -30,6 +30,32 @@ struct AttachTests {
         try ApplicationProcess(service, user: user, queue: queue, "\(host)/\(path)")
     }
 
+    /// A port with a certificate, where alice may listen below a path.
+    private func secureOrigin(_ path: String) throws -> (origin: String, certificate: String) {
+        let (key, certificate) = (service.directory + "/key.pem", service.directory + "/cert.pem")
+        let made = try ServiceProcess.run(
+            "/usr/bin/openssl",
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+                + ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"]
+                + ["-addext", "subjectAltName=DNS:localhost"]
+        )
+        try #require(made.status == 0, "\(made.errors)")
+        let securePort = ServiceProcess.freePort()
+        let origin = "https://localhost:\(securePort)"
+        let reserved = try service.httpring("add", "urlacl", "url=\(origin)/\(path)/", "user=\(alice)")
+        try #require(reserved.status == 0, "\(reserved.errors)")
+        let place = "hostnameport=localhost:\(securePort)"
+        let bound = try service.httpring(
+            "add",
+            "sslcert",
+            place,
+            "certfile=\(certificate)",
+            "keyfile=\(key)"
+        )
+        try #require(bound.status == 0, "\(bound.errors)")
+        return (origin, certificate)
+    }
+
     private func get(_ path: String) throws -> (status: Int, content: String) {
         let client = try PortClient(port)
         client.send(path, host: host)
@@ -171,32 +197,12 @@ struct AttachTests {
         .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "needs curl")
     )
     func secure() throws {
-        let (key, certificate) = (service.directory + "/key.pem", service.directory + "/cert.pem")
-        let made = try ServiceProcess.run(
-            "/usr/bin/openssl",
-            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-                + ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"]
-                + ["-addext", "subjectAltName=DNS:localhost"]
-        )
-        try #require(made.status == 0, "\(made.errors)")
-        let securePort = ServiceProcess.freePort()
-        let origin = "https://localhost:\(securePort)"
-        let reserved = try service.httpring("add", "urlacl", "url=\(origin)/s/", "user=\(alice)")
-        try #require(reserved.status == 0, "\(reserved.errors)")
-        let place = "hostnameport=localhost:\(securePort)"
-        let bound = try service.httpring(
-            "add",
-            "sslcert",
-            place,
-            "certfile=\(certificate)",
-            "keyfile=\(key)"
-        )
-        try #require(bound.status == 0, "\(bound.errors)")
+        let (origin, certificate) = try secureOrigin("s")
         let process = try ApplicationProcess(
             service,
             user: alice,
             queue: "secure",
-            "localhost:\(securePort)/s/",
+            "\(origin.dropFirst(8))/s/",
             listener: "--https"
         )
         try #require(process.isReady, "\(process.words())")
@@ -215,6 +221,51 @@ struct AttachTests {
             #expect(large == "200 \(version) 1000000")
             let content = String(repeating: "x", count: 20_000)
             #expect(try curl(option, "--data", content, url + "echo") == content)
+        }
+    }
+
+    @Test(
+        "files go to the client byte for byte, whole and in part, over HTTP/1.1, TLS and HTTP/2 (RFC 9110 §14)",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl"), "needs openssl"),
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "needs curl")
+    )
+    func files() throws {
+        let (origin, certificate) = try secureOrigin("f")
+        let root = NSTemporaryDirectory() + "httpring-root-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let content = Data((0..<4 << 20).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) })
+        try content.write(to: URL(fileURLWithPath: root + "/large.bin"))
+        let process = try ApplicationProcess(
+            service,
+            user: alice,
+            queue: "files",
+            "\(origin.dropFirst(8))/f/",
+            listener: "--https",
+            options: ["--root", root]
+        )
+        try #require(process.isReady, "\(process.words())")
+        let plain = try ApplicationProcess(service, user: alice, queue: "plain", "\(host)/a/", options: ["--root", root])
+        try #require(plain.isReady, "\(plain.words())")
+        let output = root + "/received"
+        let ranges: [(String, Range<Int>)] = [
+            ("0-", 0..<4 << 20), ("100000-3999999", 100_000..<4_000_000), ("-70000", (4 << 20) - 70_000..<4 << 20),
+            ("5-5", 5..<6),
+        ]
+        for (url, version) in [
+            ("http://\(host)/a", "--http1.1"), (origin + "/f", "--http1.1"), (origin + "/f", "--http2"),
+        ] {
+            for (text, range) in ranges {
+                _ = try ServiceProcess.run(
+                    "/usr/bin/curl",
+                    [
+                        "--silent", "--max-time", "10", "--cacert", certificate, version, "--range", text,
+                        "--output", output, url + "/files/large.bin",
+                    ]
+                )
+                let received = FileManager.default.contents(atPath: output)
+                #expect(received == content.subdata(in: range), "\(url) \(version) \(text)")
+            }
         }
     }
 

@@ -24,6 +24,8 @@ final class FileSending {
     private let file: PassedFile
     private let part: QueuedFile
     private let remote: RemoteRequest
+    /// Kept, because the port may end before the file.
+    private let port: ServicePort
     @exclusivity(unchecked) private var isStopped = false
 
     init(
@@ -38,6 +40,7 @@ final class FileSending {
         self.part = part
         self.isLast = isLast
         self.remote = remote
+        port = remote.port
         isEndKnown = isLast
     }
 

@@ -19,7 +19,7 @@ final class PortWaiter: LoopWaiter {
 ///
 /// Loop-affine; used again for the next request of its slot.
 final class RemoteRequest {
-    @exclusivity(unchecked) unowned(unsafe) private let port: ServicePort
+    @exclusivity(unchecked) unowned(unsafe) let port: ServicePort
     private let end: ServiceEnd
     @exclusivity(unchecked) private var exchange: Exchange?
     @exclusivity(unchecked) private var id = RequestID(rawValue: 0)
