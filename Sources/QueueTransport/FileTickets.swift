@@ -34,6 +34,7 @@ struct FileTickets: ~Copyable {
     ///   - descriptor: what is open.
     ///   - now: monotonic nanoseconds.
     ///   - forget: tells the service to forget a ticket, to make room; returns whether that was sent.
+    /// - Returns: the ticket, with a use of it that `release(_:)` ends.
     mutating func ticket(of descriptor: Int32, now: Int64, forget: (UInt64) -> Bool) -> UInt64? {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }

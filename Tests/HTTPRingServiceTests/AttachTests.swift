@@ -245,11 +245,18 @@ struct AttachTests {
             options: ["--root", root]
         )
         try #require(process.isReady, "\(process.words())")
-        let plain = try ApplicationProcess(service, user: alice, queue: "plain", "\(host)/a/", options: ["--root", root])
+        let plain = try ApplicationProcess(
+            service,
+            user: alice,
+            queue: "plain",
+            "\(host)/a/",
+            options: ["--root", root]
+        )
         try #require(plain.isReady, "\(plain.words())")
         let output = root + "/received"
         let ranges: [(String, Range<Int>)] = [
-            ("0-", 0..<4 << 20), ("100000-3999999", 100_000..<4_000_000), ("-70000", (4 << 20) - 70_000..<4 << 20),
+            ("0-", 0..<4 << 20), ("100000-3999999", 100_000..<4_000_000),
+            ("-70000", (4 << 20) - 70_000..<4 << 20),
             ("5-5", 5..<6),
         ]
         for (url, version) in [

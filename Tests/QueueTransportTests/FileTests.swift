@@ -135,7 +135,8 @@ struct FileTests {
         var pipes: [Int32] = [0, 0]
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pipes) == 0)
         let refused = [
-            open(ends.directory, O_RDONLY | O_CLOEXEC), ends.open("a", O_WRONLY), ends.open("a", FileTests.pathOnly),
+            open(ends.directory, O_RDONLY | O_CLOEXEC), ends.open("a", O_WRONLY),
+            ends.open("a", FileTests.pathOnly),
             pipes[0], ends.socket, open("/dev/null", O_RDONLY | O_CLOEXEC),
         ]
         for descriptor in refused { #expect(ends.worker.pass(descriptor, now: 1) == nil) }
@@ -148,7 +149,8 @@ struct FileTests {
 
     /// What a worker passes that the service must refuse.
     enum Lie: CaseIterable {
-        case nothing, directory, device, socket, writeOnly, pathOnly, noDescriptor, twoDescriptors, wrongTicket
+        case nothing, directory, device, socket, writeOnly, pathOnly, noDescriptor, twoDescriptors,
+            wrongTicket
         case noTicket, sameTicket, shortTicket
     }
 

@@ -84,12 +84,14 @@ extension Exchange: HTTPSendFileFeature {
 
     /// Files from this size on are passed to the service by descriptor.
     ///
-    /// Below it a copy through shared memory costs less.
-    static let passedFileByteCountMin: Int64 = 32 << 10
+    /// Below it a copy through shared memory costs less: 26 µs against 36 for 32 KiB, 48 against 35 for 64 KiB.
+    static let passedFileByteCountMin: Int64 = 48 << 10
 
     /// Whether the service may store the response, for which it has to have the bytes.
     private func mayBeStored(_ byteCount: Int64) -> Bool {
-        guard writtenLength == byteCount, byteCount <= Int64(CacheLimits().entryBytesMax) else { return false }
+        guard writtenLength == byteCount, byteCount <= Int64(CacheLimits().entryBytesMax) else {
+            return false
+        }
         return head.method == .get && (policy != .automatic || responseFields.contains(id: .cacheControl))
     }
 
@@ -99,7 +101,9 @@ extension Exchange: HTTPSendFileFeature {
     /// Sends from the page cache to the socket what another process passed, as far as the socket takes it at once.
     func sendPassedDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
         let count = min(byteCount, Exchange.passedFileByteCountMax)
-        guard count >= Exchange.directFileByteCountMin, CachedFile.isCached(descriptor, at: offset + count - 1) else {
+        guard count >= Exchange.directFileByteCountMin,
+            CachedFile.isCached(descriptor, at: offset + count - 1)
+        else {
             return 0
         }
         return sendDirectly(descriptor, offset, count)

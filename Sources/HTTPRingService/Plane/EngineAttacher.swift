@@ -83,7 +83,9 @@ public final class EngineAttacher: QueueAttacher {
             queue.attach(consumer)
             host.consumerChanged()
         }
-        return (AttachmentFormat.answer(loopCount: passed.count / AttachmentFormat.descriptorsPerLoop), passed)
+        return (
+            AttachmentFormat.answer(loopCount: passed.count / AttachmentFormat.descriptorsPerLoop), passed
+        )
     }
 
     /// Ends a client's part of a queue: what it had taken gets 503, what waits goes to others.

@@ -54,14 +54,16 @@ extension EngineSuites {
 
         private func passedCount(_ server: QueueServer) async -> Int {
             await server.engine.onEachLoop { loop in
-                loop.queues.all(ServicePort.self).reduce(0) { $0 + (($1.end as? ServiceEnd)?.files.count ?? 0) }
+                loop.queues.all(ServicePort.self).reduce(0) {
+                    $0 + (($1.end as? ServiceEnd)?.files.count ?? 0)
+                }
             }.reduce(0, +)
         }
 
         @Test("arrive whole and in part, once each, whether the length is known or not")
         func handlers() async throws {
             let directory = try TemporaryDirectory()
-            for size in [1000, 40_000, 3_000_000] { _ = try file(directory, size) }
+            for size in [1000, 60_000, 3_000_000] { _ = try file(directory, size) }
             try await QueueServer.run { (server) async throws in
                 let worker = try await server.addWorker { context in
                     let parts = context.request.path.split(separator: "/").map(String.init)
@@ -77,10 +79,11 @@ extension EngineSuites {
                 }
                 let client = try server.client()
                 for (size, offset, count) in [
-                    (1000, 0, 1000), (40_000, 0, 40_000), (40_000, 100, 39_000), (3_000_000, 0, 3_000_000),
+                    (1000, 0, 1000), (60_000, 0, 60_000), (60_000, 100, 59_000), (3_000_000, 0, 3_000_000),
                     (3_000_000, 70_001, 2_000_003), (3_000_000, 2_999_999, 1),
                 ] {
-                    let expected = Array("one".utf8) + pattern(size)[offset..<offset + count] + Array("two".utf8)
+                    let expected =
+                        Array("one".utf8) + pattern(size)[offset..<offset + count] + Array("two".utf8)
                     for suffix in ["", "/known"] {
                         let response = try client.exchange(server.get("/\(size)/\(offset)/\(count)\(suffix)"))
                         #expect(response.body == expected, "\(size) \(offset) \(count) \(suffix)")
@@ -105,7 +108,10 @@ extension EngineSuites {
                     hand.send(ticket, Int64(number), 1_500_000, isLast: false)
                     expected += pattern(2_000_000)[number..<number + 1_500_000]
                     let text = Array("between \(number)".utf8)
-                    #expect(text.withUnsafeBytes { hand.end.send(content: $0, of: hand.id, isLast: false) } == .sent)
+                    #expect(
+                        text.withUnsafeBytes { hand.end.send(content: $0, of: hand.id, isLast: false) }
+                            == .sent
+                    )
                     expected += text
                 }
                 let lines = Array("X-End: yes\r\n".utf8)
