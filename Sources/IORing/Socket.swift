@@ -48,6 +48,13 @@ public enum Socket {
         hr_set_reset_on_close(socket) == 0
     }
 
+    /// Whether the peer has ended its data or reset the connection, without taking anything from the socket.
+    public static func hasPeerEnded(_ socket: Int32) -> Bool {
+        // POLLRDHUP, which Glibc's Swift module leaves out (poll(2)); errors and hang-ups are always told.
+        var descriptor = pollfd(fd: socket, events: 0x2000, revents: 0)
+        return poll(&descriptor, 1, 0) > 0
+    }
+
     /// The bytes sent that the peer has not acknowledged yet; `nil` when the socket cannot tell.
     public static func unacknowledgedByteCount(of socket: Int32) -> Int? {
         let count = hr_unacknowledged_bytes(socket)

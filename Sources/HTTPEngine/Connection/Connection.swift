@@ -79,6 +79,8 @@ final class Connection {
     @exclusivity(unchecked) var isTouched = false
     /// Whether the driver has gathered content that is to leave with this iteration.
     @exclusivity(unchecked) var hasGatheredContent = false
+    /// Whether bytes have come in this iteration.
+    @exclusivity(unchecked) var hasNewInput = false
 
     init(loop: EngineLoop, slot: UInt32, listener: LoopListener) {
         self.loop = loop
@@ -102,6 +104,7 @@ final class Connection {
         lingeredByteCount = 0
         wantsInput = true
         isPeerFinished = false
+        hasNewInput = false
         lingersAfterOutput = false
         bytesReceived = 0
         bytesSent = 0
@@ -257,6 +260,11 @@ final class Connection {
         }
         flushOutput()
         releaseLease()
+        if hasNewInput {
+            hasNewInput = false
+            // What is being sent would fail, and tell.
+            if inFlight == nil, receive == .armed { findLostEnd() }
+        }
     }
 
     // MARK: Addresses

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import HTTPFeatures
 import HTTPWire
 import Testing
+import URLPrefixes
 
 @testable import HTTPEngine
 
@@ -109,7 +111,8 @@ extension EngineSuites {
         func anyMoment(setup: Setup) async throws {
             try await TestEngine.run(TestSettings(setup), handler: Handlers.echo) { (server) async throws in
                 let request = Array((server.chunkedHead() + "3\r\nabc\r\n0\r\n\r\n" + server.get()).utf8)
-                for cut in stride(from: 0, through: request.count, by: 3) {
+                // Often: a reset right behind bytes is lost by Linux once in a while; see `findLostEnd`.
+                for cut in (0..<5).flatMap({ _ in stride(from: 0, through: request.count, by: 3) }) {
                     let client = try server.client()
                     try client.send(Array(request[..<cut]))
                     client.reset()
@@ -117,6 +120,40 @@ extension EngineSuites {
                 #expect(eventually { server.statistics.connectionsOpen == 0 })
                 #expect(eventually { server.statistics.requestsInProgress == 0 })
                 #expect(try server.client().exchange(server.get()).status == 200)
+            }
+        }
+
+        @Test("A client's end in one wake-up with its last bytes is not lost", arguments: [false, true])
+        func oneWakeUp(isUnix: Bool) async throws {
+            let path = "/tmp/httpring-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
+            let notes = Notes()
+            let handler: TestEngine.Handler = { context in
+                do {
+                    for try await piece in context.request.body { notes.add("\(piece.count)") }
+                } catch {
+                    notes.add("ended")
+                    throw error
+                }
+            }
+            try await TestEngine.run(handler: handler) { (server) async throws in
+                try server.engine.listen(unixSocket: path, scheme: .http, port: server.port)
+                let client = isUnix ? try Client(unixSocket: path) : try server.client()
+                try client.send(server.chunkedHead() + "5\r\nhe")
+                #expect(eventually { notes.contains("2") })
+                // While the loop is held, both wake the same receive.
+                let (held, left) = (Tally(), Tally())
+                let holding = Task {
+                    await server.engine.onEachLoop { _ in
+                        held.add()
+                        _ = eventually { left.count == 1 }
+                    }
+                }
+                #expect(eventually { held.count == 1 })
+                try client.send("l")
+                if isUnix { client.close() } else { client.reset() }
+                left.add()
+                _ = await holding.value
+                #expect(eventually { notes.contains("ended") }, "\(notes.all)")
             }
         }
 
