@@ -3,6 +3,7 @@
 import Foundation
 import HTTPFeatures
 import HTTPWire
+import IORing
 import QueueTransport
 import Testing
 
@@ -91,6 +92,14 @@ extension EngineSuites {
                 }
                 // The small one went through shared memory.
                 #expect(await passedCount(server) == 2)
+                // Nobody uses them for a while: the service closes them.
+                _ = await worker.worker.onEachLoop { loop in
+                    loop.queues.tick(loop.ring.now.adding(nanoseconds: 11_000_000_000))
+                }
+                let deadline = ContinuousClock.now + .seconds(5)
+                while await passedCount(server) > 0, ContinuousClock.now < deadline {}
+                #expect(await passedCount(server) == 0)
+                #expect(try client.exchange(server.get("/60000/0/60000")).body.count == 60_006)
                 #expect(worker.violations.all.isEmpty)
                 await worker.stop()
             }
