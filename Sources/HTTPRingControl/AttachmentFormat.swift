@@ -9,6 +9,9 @@ package enum AttachmentFormat {
     /// Descriptors that each loop's queue comes with.
     package static let descriptorsPerLoop = 4
 
+    /// Loops that can be attached to: one message carries all descriptors.
+    package static var loopCountMax: Int { UnixSocket.descriptorsMax / descriptorsPerLoop }
+
     /// What a worker sends.
     package static let request: [UInt8] = [2]
 

@@ -153,6 +153,11 @@ public struct EngineOptions: Sendable {
     public var loopCount: Int?
     /// Pins loop *i* to the *i*-th processor the process may use.
     public var pinsLoops = false
+    /// How long a loop looks for what other processes send before it sleeps; zero, the default, not at all.
+    ///
+    /// Saves wake-ups, at most two a request, where the other process runs on another processor and answers within
+    /// that time. Where it has to wait for this one's processor it only costs.
+    public var queueSpin = Duration.zero
     /// Caps.
     public var limits = EngineLimits()
     /// Time-outs of requests before they are routed, and of URL groups that set none.

@@ -24,6 +24,7 @@ final class EngineLoop: LoopDelegate {
     /// Over what time minimum rates are measured, in nanoseconds.
     let rateWindow: Int64
     let halfCloseGrace: Int64
+    private let queueSpin: Int64
     /// Those of heads that come through a queue.
     let headLimits: HeadLimits
     let counters: LoopCounters
@@ -79,6 +80,7 @@ final class EngineLoop: LoopDelegate {
         self.log = log
         rateWindow = max(1, engine.options.timeouts.rateWindow.saturatedNanoseconds)
         halfCloseGrace = engine.options.timeouts.halfCloseGrace.saturatedNanoseconds
+        queueSpin = options.queueSpin.saturatedNanoseconds
         headLimits = ListenerOptions(engine.options).headLimits
         serverLiteral = engine.options.serverHeader == "HTTPRing" ? "HTTPRing" : nil
         reader = ResponseCacheReader(store: engine.cache)
@@ -156,7 +158,7 @@ final class EngineLoop: LoopDelegate {
         }
         plaintext.removeAll()
         workers.wakeIfNeeded()
-        if !queues.isEmpty { queues.sleep() }
+        if !queues.isEmpty { queues.sleep(spin: queueSpin) }
     }
 
     func stopping() {

@@ -202,13 +202,18 @@ final class QueuePorts {
     }
 
     /// The loop may sleep now: has the others ring, and takes what they have sent meanwhile.
-    func sleep() {
+    ///
+    /// - Parameter spin: nanoseconds in which to look for that first.
+    func sleep(spin: Int64) {
+        for port in active {
+            port.published()
+            port.end.publish()
+        }
+        if spin > 0, hasWork(within: spin) { return }
         var index = 0
         while index < active.count {
             let port = active[index]
             index += 1
-            port.published()
-            port.end.publish()
             // Handlers run next; the loop does not sleep before.
             guard !port.loop.workers.hasReady else { continue }
             if !port.isPolling {
@@ -229,6 +234,22 @@ final class QueuePorts {
                 }
             }
         }
+    }
+
+    /// Looks for work of a port that expects some; the loop turns once more where there is.
+    @inline(never)
+    private func hasWork(within nanoseconds: Int64) -> Bool {
+        guard let loop = active.first(where: { !$0.isIdle })?.loop, !loop.workers.hasReady else {
+            return false
+        }
+        let end = MonotonicTime.read().nanoseconds &+ nanoseconds
+        repeat {
+            for port in active where port.end.hasWork {
+                loop.ring.post {}
+                return true
+            }
+        } while MonotonicTime.read().nanoseconds < end
+        return false
     }
 
     /// Ends all ports: the loop stops.

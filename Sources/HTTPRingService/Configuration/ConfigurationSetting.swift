@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPEngine
+import HTTPRingControl
 
 /// One key of the configuration file: where it stands, what it means and how it is read.
 public struct ConfigurationSetting: Sendable {
@@ -147,10 +148,11 @@ public struct ConfigurationSetting: Sendable {
             "engine",
             "loops",
             "auto",
-            "Event loops, each a thread; auto is one for each processor."
+            "Event loops, each a thread, up to 63; auto is one for each processor."
         ) {
             (configuration, text) throws(SettingError) in
-            configuration.engine.loopCount = text == "auto" ? nil : try SettingText.number(text, 1...1024)
+            configuration.engine.loopCount =
+                text == "auto" ? nil : try SettingText.number(text, 1...AttachmentFormat.loopCountMax)
         },
         ConfigurationSetting(
             "engine",
@@ -160,6 +162,15 @@ public struct ConfigurationSetting: Sendable {
         ) {
             (configuration, text) throws(SettingError) in
             configuration.engine.pinsLoops = try SettingText.flag(text)
+        },
+        ConfigurationSetting(
+            "engine",
+            "queue-spin",
+            "0us",
+            "How long a loop looks for answers of applications before it sleeps, up to 1ms; costs processor time."
+        ) {
+            (configuration, text) throws(SettingError) in
+            configuration.engine.queueSpin = try SettingText.duration(text, .zero ... .milliseconds(1))
         },
         ConfigurationSetting(
             "engine",

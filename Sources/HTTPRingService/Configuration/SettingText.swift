@@ -40,16 +40,19 @@ enum SettingText {
         )
     }
 
-    /// A time: `250ms`, `30s`, `2m`, `1h`; a bare number counts seconds.
+    /// A time: `50us`, `250ms`, `30s`, `2m`, `1h`; a bare number counts seconds.
     static func duration(_ text: String, _ bounds: ClosedRange<Duration>) throws(SettingError) -> Duration {
-        let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("", 1000)]
+        let units = [
+            ("us", 1), ("ms", 1000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000),
+            ("", 1_000_000),
+        ]
         for (unit, factor) in units where text.hasSuffix(unit) {
             let digits = text.dropLast(unit.count)
             guard !digits.isEmpty, digits.utf8.count <= 10,
                 digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int64(digits)
             else { continue }
-            let (milliseconds, overflow) = count.multipliedReportingOverflow(by: Int64(factor))
-            let value = Duration.milliseconds(milliseconds)
+            let (microseconds, overflow) = count.multipliedReportingOverflow(by: Int64(factor))
+            let value = Duration.microseconds(microseconds)
             guard !overflow, bounds.contains(value) else { break }
             return value
         }

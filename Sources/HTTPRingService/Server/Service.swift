@@ -2,6 +2,7 @@
 
 import Glibc
 import HTTPEngine
+import HTTPRingControl
 import HTTPSecure
 public import IORing
 import URLPrefixes
@@ -60,6 +61,7 @@ public final class Service {
         let group = try configuration.administratorsGroupID()
 
         var options = configuration.engine
+        options.loopCount = min(options.loopCount ?? Processors.usable.count, AttachmentFormat.loopCountMax)
         let log = parts.log
         do {
             options.tls = try TLSServerContext(.serving(state.certificates))

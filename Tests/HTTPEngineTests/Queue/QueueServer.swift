@@ -120,8 +120,11 @@ final class QueueServer: Sendable {
     }
 
     /// Runs an engine without a worker while `body` runs on a thread of its own.
-    static func run(_ body: @Sendable (QueueServer) async throws -> Void) async throws {
-        var options = EngineOptions()
+    static func run(
+        _ options: EngineOptions = EngineOptions(),
+        _ body: @Sendable (QueueServer) async throws -> Void
+    ) async throws {
+        var options = options
         options.loopCount = 1
         let server = try await QueueServer(options)
         let thread = TestThread()
