@@ -31,7 +31,7 @@ struct BlockPool {
     private static let step = 32
     private static let headerByteCount = 16
     /// How many free blocks a list keeps.
-    private static let keptCountMax: Int32 = 1024
+    private static let keptCountMax: Int32 = 2048
 
     init() {
         lists = .allocate(capacity: 1)

@@ -127,12 +127,12 @@ extension HTTP2Session {
             if head.pointee.head.present.contains(.priority) || !prioritized.isEmpty {
                 applyPriority(head.pointee.priority, to: state.pointee.id)
             }
-            delegate.headReceived(HTTP2Stream(state), head.pointee, endsStream: endsStream)
+            delegate.headReceived(HTTP2Stream(state), &head.pointee, endsStream: endsStream)
         case .refused(let refusal):
             state.pointee.isKnown = true
             state.pointee.phase = endsStream ? .ended : .dropped
             chargeReset()
-            delegate.headRefused(HTTP2Stream(state), head.pointee, refusal)
+            delegate.headRefused(HTTP2Stream(state), &head.pointee, refusal)
         case .malformed:
             refuse(state)
         }

@@ -10,14 +10,15 @@ public protocol HTTP2SessionDelegate: AnyObject {
     ///
     /// - Parameters:
     ///   - stream: the new stream; hang a context on it here.
-    ///   - head: the head and its bytes, which are valid during the call only.
+    ///   - head: the head and its bytes, which are valid during the call only; the head itself may be swapped for
+    ///     another.
     ///   - endsStream: whether there is no content; `streamEnded` is not called then.
-    func headReceived(_ stream: HTTP2Stream, _ head: borrowing AssembledHead, endsStream: Bool)
+    func headReceived(_ stream: HTTP2Stream, _ head: inout AssembledHead, endsStream: Bool)
 
     /// A request's head is refused; answer it with the status of the refusal, or reset the stream.
     ///
     /// Content that follows is dropped. The head is as far as it came.
-    func headRefused(_ stream: HTTP2Stream, _ head: borrowing AssembledHead, _ refusal: Refusal)
+    func headRefused(_ stream: HTTP2Stream, _ head: inout AssembledHead, _ refusal: Refusal)
 
     /// Content of a request came, which is valid during the call only.
     ///

@@ -21,7 +21,7 @@ public final class HTTP2Workspace {
     @exclusivity(unchecked) private var serial: UInt32 = 0
 
     /// Stream states that are kept for use again.
-    private static let freeStateCountMax = 512
+    private static let freeStateCountMax = 1024
     /// The largest block that a stream state keeps.
     private static let keptBlockBytesMax = 2048
     /// The largest head that is kept for use again, in bytes.

@@ -66,6 +66,11 @@ public struct AssembledHead: ~Copyable {
         refusal = nil
     }
 
+    /// Gives `head` away in exchange for one that nobody needs any more, whose field table the next head uses.
+    ///
+    /// Costs a move; a copy would share the field table, and have the next head allocate its own.
+    public mutating func swapHead(with other: inout RequestHead) { swap(&head, &other) }
+
     /// Takes one field, which is kept unless something was found wrong before; what is wrong, `finish` tells.
     ///
     /// - Returns: whether the list may go on; false once it is beyond twice its limits, which no client that was

@@ -251,7 +251,11 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    func runReadyJobs() {
+    /// Runs the jobs that are ready, which the iteration does by itself once all completions are handed on.
+    ///
+    /// For a delegate that has been handed much by few completions and would rather see it done while it is in the
+    /// processor's caches. Loop-affine; not from within a job.
+    public func runReadyJobs() {
         guard !core.pointee.ready.isEmpty else { return }
         core.pointee.lastWork = clock.pointee.now
         let executor = asUnownedTaskExecutor()

@@ -48,7 +48,7 @@ final class TestApplication: HTTP2SessionDelegate {
 
     subscript(id: Int32) -> Exchange? { exchanges.last { $0.stream.id == id } }
 
-    private func begin(_ stream: HTTP2Stream, _ head: borrowing AssembledHead) -> Exchange {
+    private func begin(_ stream: HTTP2Stream, _ head: inout AssembledHead) -> Exchange {
         let exchange = Exchange(stream)
         exchanges.append(exchange)
         openCount += 1
@@ -67,15 +67,15 @@ final class TestApplication: HTTP2SessionDelegate {
         return exchange
     }
 
-    func headReceived(_ stream: HTTP2Stream, _ head: borrowing AssembledHead, endsStream: Bool) {
-        let exchange = begin(stream, head)
+    func headReceived(_ stream: HTTP2Stream, _ head: inout AssembledHead, endsStream: Bool) {
+        let exchange = begin(stream, &head)
         events.append("head \(stream.id) \(exchange.method) \(exchange.target) \(exchange.fields)")
         exchange.hasEnded = endsStream
         if endsStream, let session { answer?(exchange, session) }
     }
 
-    func headRefused(_ stream: HTTP2Stream, _ head: borrowing AssembledHead, _ refusal: Refusal) {
-        let exchange = begin(stream, head)
+    func headRefused(_ stream: HTTP2Stream, _ head: inout AssembledHead, _ refusal: Refusal) {
+        let exchange = begin(stream, &head)
         exchange.refusal = refusal
         events.append("refused \(stream.id) \(refusal)")
         session?.submitResponse(stream, status: refusal.row.status, fields: FieldSection(), content: .none)

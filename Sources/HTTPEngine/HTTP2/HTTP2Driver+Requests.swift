@@ -9,20 +9,20 @@ import URLPrefixes
 
 /// Requests of HTTP/2 on their way in: the same path as HTTP/1's, from the head on.
 extension HTTP2Driver: HTTP2SessionDelegate {
-    func headReceived(_ handle: HTTP2Stream, _ head: borrowing AssembledHead, endsStream: Bool) {
+    func headReceived(_ handle: HTTP2Stream, _ head: inout AssembledHead, endsStream: Bool) {
         let stream = makeStream(handle)
         stream.hasContentEnded = endsStream
         loop.counters.requests.count()
+        head.swapHead(with: &loop.scratchHead)
         head.bytes.withUnsafeBytes { bytes in
-            loop.scratchHead = head.head
             admit(stream, bytes.assumingMemoryBound(to: UInt8.self), protocolName: head.connectProtocol)
         }
     }
 
-    func headRefused(_ handle: HTTP2Stream, _ head: borrowing AssembledHead, _ refusal: Refusal) {
+    func headRefused(_ handle: HTTP2Stream, _ head: inout AssembledHead, _ refusal: Refusal) {
         let stream = makeStream(handle)
         loop.counters.requests.count()
-        loop.scratchHead = head.head
+        head.swapHead(with: &loop.scratchHead)
         refuse(stream, refusal)
     }
 

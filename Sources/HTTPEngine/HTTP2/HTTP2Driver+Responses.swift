@@ -123,7 +123,7 @@ extension HTTP2Driver {
         let present = fields.mayContain
         var common = HTTP2CommonFields(contentLength: length)
         if !present.contains(.date) || !fields.contains(id: .date) {
-            common.date = HTTPDate(unixSeconds: loop.ring.wallClockSeconds)
+            common.date = loop.responseLines.httpDate(at: loop.ring.wallClockSeconds)
         }
         if !present.contains(.server) || !fields.contains(id: .server) { common.server = loop.serverLiteral }
         return common
@@ -137,13 +137,14 @@ extension HTTP2Driver {
         stream.hasHead = true
         let isHead = loop.scratchHead.method == .head
         if let response = CacheResponse(of: entry, as: disposition) {
-            let (status, fields) = StoredHead.read(response.bytes[..<response.headByteCount])
-            let body = OutputSegment.array(response.bytes, response.headByteCount..<response.bytes.count)
-            send(session, stream, handle, status, fields, isHead ? nil : body)
+            let bytes = response.bytes
+            var head = StoredHead()
+            head.read(bytes.span.extracting(..<response.headByteCount))
+            let body = OutputSegment.array(bytes, response.headByteCount..<bytes.count)
+            send(session, stream, handle, (head.status, head.fields), isHead ? nil : body)
         } else {
-            let (status, fields) = StoredHead.read(entry.bytes[..<entry.headByteCount])
             let body = OutputSegment.cached(entry, entry.headByteCount..<entry.bytes.count)
-            send(session, stream, handle, status, fields, isHead ? nil : body)
+            send(session, stream, handle, loop.storedHeads.head(of: entry), isHead ? nil : body)
         }
         if entry.closesConnection { beginDrain() }
         awaitContentEnd(of: stream, atMost: loop.options.timeouts.drainEntityBody)
@@ -154,10 +155,10 @@ extension HTTP2Driver {
         _ session: HTTP2Session,
         _ stream: HTTP2StreamDriver,
         _ handle: HTTP2Stream,
-        _ status: UInt16,
-        _ fields: FieldSection,
+        _ head: (status: UInt16, fields: FieldSection),
         _ body: OutputSegment?
     ) {
+        let (status, fields) = head
         let common = commonFields(besides: fields, nil)
         stream.isOutputEnded = true
         guard let body, body.byteCount > 0 else {
@@ -214,26 +215,5 @@ extension HTTP2Driver {
         // NO_ERROR would say that the response is whole (RFC 9113 §8.1).
         session?.reset(handle, code == .noError && !stream.isOutputSent ? .cancel : code)
         wantWrite()
-    }
-}
-
-/// The head of a stored response, which is kept in HTTP/1's form.
-enum StoredHead {
-    /// Reads status and fields but for `Date`, which is today's on every response.
-    static func read(_ head: ArraySlice<UInt8>) -> (UInt16, FieldSection) {
-        var fields = FieldSection()
-        let digits = head.dropFirst(9).prefix(3)
-        let status = digits.reduce(UInt16(0)) { $0 * 10 + UInt16($1 &- 0x30) }
-        for line in head.split(separator: 0x0A).dropFirst() {
-            guard let colon = line.firstIndex(of: 0x3A) else { continue }
-            let name = String(decoding: line[..<colon], as: UTF8.self)
-            guard name != "Date" else { continue }
-            let value = String(
-                decoding: line[(colon + 1)...].drop { $0 == 0x20 }.prefix { $0 != 0x0D },
-                as: UTF8.self
-            )
-            try? fields.append(name: name, value: value)
-        }
-        return (status, fields)
     }
 }

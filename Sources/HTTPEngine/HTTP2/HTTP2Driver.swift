@@ -20,7 +20,6 @@ final class HTTP2Driver: ProtocolDriver {
     let loop: EngineLoop
     @exclusivity(unchecked) private(set) var session: HTTP2Session?
     @exclusivity(unchecked) private(set) var streams: ContiguousArray<HTTP2StreamDriver> = []
-    @exclusivity(unchecked) private var spare: ContiguousArray<HTTP2StreamDriver> = []
     /// Streams whose handlers have written what is to leave with this iteration.
     @exclusivity(unchecked) private var gathering: ContiguousArray<HTTP2StreamDriver> = []
     /// Streams of which output was taken whose handlers wait for that.
@@ -33,7 +32,6 @@ final class HTTP2Driver: ProtocolDriver {
 
     /// Output that is fetched from the session ahead of the socket.
     static let outputByteCountMax = 128 << 10
-    private static let spareCountMax = 32
 
     init(connection: Connection) {
         self.connection = connection
@@ -211,7 +209,7 @@ final class HTTP2Driver: ProtocolDriver {
 
     /// Takes a new stream in.
     func makeStream(_ handle: HTTP2Stream) -> HTTP2StreamDriver {
-        let stream = spare.popLast() ?? HTTP2StreamDriver(driver: self)
+        let stream = loop.takeStream(for: self)
         stream.handle = handle
         stream.index = streams.count
         stream.minSendBytesPerSecond = connection.minSendBytesPerSecond
@@ -244,9 +242,9 @@ final class HTTP2Driver: ProtocolDriver {
             last.index = stream.index
         }
         if stream.isGathering { gathering.removeAll { $0 === stream } }
-        relieved.removeAll { $0 === stream }
+        if !relieved.isEmpty { relieved.removeAll { $0 === stream } }
         stream.reset(to: loop.blocks)
-        if spare.count < HTTP2Driver.spareCountMax { spare.append(stream) }
+        loop.giveBack(stream)
         if streams.isEmpty {
             idleSince = now
             schedule()

@@ -11,6 +11,7 @@ struct CommonResponseLines {
     private let memory: UnsafeMutableRawPointer
     private var byteCount = 0
     private let server: [UInt8]
+    private var date = HTTPDate(unixSeconds: 0)
 
     static let dateOffset = 6
     static let dateByteCount = 29
@@ -43,11 +44,19 @@ struct CommonResponseLines {
         )
     }
 
+    /// The date as a value of its own.
+    @inline(__always)
+    mutating func httpDate(at second: Int64) -> HTTPDate {
+        if second != self.second { render(second) }
+        return date
+    }
+
     @inline(never)
     private mutating func render(_ second: Int64) {
         self.second = second
+        date = HTTPDate(unixSeconds: second)
         var buffer = OutputBuffer(capacity: 512)
-        buffer.appendDate(HTTPDate(unixSeconds: second))
+        buffer.appendDate(date)
         server.withUnsafeBytes { buffer.append($0) }
         byteCount = buffer.count
         buffer.withUnsafeBytes {

@@ -107,7 +107,7 @@ final class WorkerPort: QueuePort {
             guard
                 QueuedFields.read(request.head, hasContent: isOpen, limits: headLimits, into: &assembled)
             else { throw TransportViolation(.field, value: UInt64(request.head.count), kind: 2) }
-            loop.scratchHead = assembled.head
+            assembled.swapHead(with: &loop.scratchHead)
             let connectProtocol = assembled.connectProtocol
             try assembled.bytes.withUnsafeBytes { (bytes) throws(TransportViolation) in
                 let bytes = bytes.assumingMemoryBound(to: UInt8.self)

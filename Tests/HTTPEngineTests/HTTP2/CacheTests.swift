@@ -66,5 +66,41 @@ extension EngineSuites {
                 #expect(count.count == 1)
             }
         }
+
+        @Test("What takes a flushed response's place is served with its own fields")
+        func replaced() async throws {
+            let count = Tally()
+            try await TestEngine.run(handler: { context in
+                count.add()
+                try context.response.headers.append(name: "Cache-Control", value: "public, max-age=60")
+                try context.response.headers.append(name: "Content-Type", value: "text/plain")
+                try context.response.headers.append(name: "X-Count", value: "\(count.count)")
+                try await context.response.write(pattern(10))
+            }) { (server) async throws in
+                let client = try server.http2Client()
+                for number in 1...3 {
+                    for _ in 0..<3 { #expect(try client.get("/a")["x-count"] == "\(number)") }
+                    #expect(try server.engine.flushCache() == 1)
+                }
+                #expect(server.statistics.cacheHits == 6)
+            }
+        }
+
+        @Test("A stored head gives back every byte of its values, and no date (RFC 9110 §5.5)")
+        func storedHead() throws {
+            var text = Array("HTTP/1.1 404 Not Found\r\nX-Name: caf".utf8)
+            text += [0xE9, 0xFF] + Array(" : x\r\nContent-Length: 5\r\nEmpty:\r\nDate: now\r\n\r\n".utf8)
+            var head = StoredHead()
+            for _ in 0..<2 {
+                head.read(text.span)
+                #expect(head.status == 404)
+                var lines: [[UInt8]] = []
+                head.fields.forEach { _, name, value in
+                    lines.append(name.indices.map { name[$0] } + [0x3D] + value.indices.map { value[$0] })
+                }
+                #expect(lines[0] == Array("X-Name=caf".utf8) + [0xE9, 0xFF] + Array(" : x".utf8))
+                #expect(lines.dropFirst() == [Array("Content-Length=5".utf8), Array("Empty=".utf8)])
+            }
+        }
     }
 }
