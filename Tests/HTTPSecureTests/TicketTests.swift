@@ -91,8 +91,6 @@ struct TicketTests {
         let first = try TestConnection(context, options).run()
         _ = first.client.read()
         options.session = first.client.session
-        options.name = "A.Example.com"
-        #expect(try TestConnection(context, options).run().engine.isResumed)
         options.name = "b.example.com"
         let other = try TestConnection(context, options).run()
         _ = other.client.read()
@@ -100,8 +98,10 @@ struct TicketTests {
         #expect(other.engine.isResumed == (version.number == TLS1_3_VERSION))
         #expect(other.engine.serverName == "b.example.com")
         #expect(other.carriesData())
-        // The full handshake came with a ticket for the other name.
-        options.session = other.client.session
+        // In whatever case. The full handshake of 1.2 came with a ticket for the other name; clients use those of 1.3
+        // once, and the first connection has a second one.
+        options.session = other.client.sessions.last ?? first.client.sessions.first ?? nil
+        options.name = "B.Example.com"
         #expect(try TestConnection(context, options).run().engine.isResumed)
     }
 
@@ -135,10 +135,11 @@ struct TicketTests {
             _ = first.client.read()
             var again = options
             again.session = first.client.session
-            #expect(try TestConnection(from, again).run().engine.isResumed)
             let other = try TestConnection(to, again).run()
             #expect(other.engine.isEstablished)
             #expect(!other.engine.isResumed)
+            // It was as good as any where it came from.
+            #expect(try TestConnection(from, again).run().engine.isResumed)
         }
         // Of one context whose binding changes.
         let first = try TestConnection(plain, options).run()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import HTTPFeatures
 import HTTPWire
 import Testing
 
@@ -34,7 +35,7 @@ extension EngineSuites {
             try await TestEngine.run(try .secure(), handler: Handlers.describe) { (server) async throws in
                 let authority = "localhost:\(server.port)"
                 let client = try server.secureClient()
-                let request = { "GET \($0)://\(authority)/ HTTP/1.1\r\nHost: \(authority)\r\n\r\n" }
+                let request = { (scheme: String) in "GET \(scheme)://\(authority)/ HTTP/1.1\r\nHost: \(authority)\r\n\r\n" }
                 #expect(try client.exchange(request("http")).status == 421)
                 #expect(try client.exchange(request("https")).status == 200)
                 let second = try server.secureHTTP2Client()
