@@ -218,7 +218,8 @@ let package = Package(
         .testTarget(
             name: "HTTPRingTests",
             dependencies: [
-                "HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes", "TestKit",
+                "HTTPRing", "HTTPMiddleware", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes",
+                "TestKit",
             ],
             swiftSettings: swiftSettings
         ),
