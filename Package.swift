@@ -193,7 +193,7 @@ let package = Package(
             name: "HTTPEngineTests",
             dependencies: [
                 "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures",
-                "HTTPSecure",
+                "HTTPMiddleware", "HTTPSecure",
                 "HTTPWire", "IORing", "QueueTransport", "TestKit", "URLPrefixes",
             ],
             resources: [.copy("Logs/LogCorpus")],

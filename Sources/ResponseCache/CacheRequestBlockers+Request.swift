@@ -50,7 +50,8 @@ extension CacheRequestBlockers {
         .translate,
         .expect,
         .ifMatch,
-        .ifUnmodifiedSince
+        .ifUnmodifiedSince,
+        .forwarded
     )
 
     @inline(never)
@@ -66,6 +67,8 @@ extension CacheRequestBlockers {
             insert(.credentials)
         case .range, .ifRange:
             insert(.range)
+        case .forwarded:
+            insert(.forwarded)
         case .ifMatch, .ifUnmodifiedSince:
             insert(.precondition)
         case .translate where ByteOperations.equalIgnoringCase(value, "f"):
