@@ -62,7 +62,7 @@ struct ProxyHeaderTests {
         #expect(told.receive().status == 400)
     }
 
-    @Test("the unspecified address marks the listener that wildcards have, and nothing marks that of an address")
+    @Test("the unspecified address marks the listener of wildcards, and not that of an address")
     func unspecified() throws {
         for (name, host) in [("a", "*"), ("b", "127.0.0.1")] {
             let url = "url=http://\(host):\(wild)/"

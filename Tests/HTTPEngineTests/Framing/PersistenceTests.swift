@@ -88,7 +88,7 @@ extension EngineSuites {
         }
 
         @Test(
-            "A response with Upgrade has the option (RFC 9110 §7.8), over HTTP/2 neither (RFC 9113 §8.2.2)",
+            "Upgrade goes with its option (RFC 9110 §7.8), over HTTP/2 neither goes (RFC 9113 §8.2.2)",
             arguments: Setup.allCases
         )
         func upgradeOption(setup: Setup) async throws {
