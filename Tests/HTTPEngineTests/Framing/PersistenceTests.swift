@@ -106,7 +106,8 @@ extension EngineSuites {
                 { (server) async throws in
                     for (target, version, connection, answer) in [
                         ("/", "1.1", "x", "Upgrade"), ("/", "1.1", "close", "Upgrade, close"),
-                        ("/", "1.0", "keep-alive", "Upgrade, keep-alive"), ("/", "1.0", "x", "Upgrade, close"),
+                        ("/", "1.0", "keep-alive", "Upgrade, keep-alive"),
+                        ("/", "1.0", "x", "Upgrade, close"),
                         ("/upgrade", "1.1", "x", "Upgrade"), ("/close", "1.1", "x", "Upgrade, close"),
                         ("/UPGRADE,Close", "1.1", "x", "Upgrade, close"),
                         ("/upgrade,x-own", "1.1", "x", "x-own, Upgrade"),
