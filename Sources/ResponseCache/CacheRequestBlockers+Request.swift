@@ -51,7 +51,8 @@ extension CacheRequestBlockers {
         .expect,
         .ifMatch,
         .ifUnmodifiedSince,
-        .forwarded
+        .forwarded,
+        .upgrade
     )
 
     @inline(never)
@@ -71,6 +72,8 @@ extension CacheRequestBlockers {
             insert(.forwarded)
         case .ifMatch, .ifUnmodifiedSince:
             insert(.precondition)
+        case .upgrade where !ByteOperations.equalIgnoringCase(value, "h2c"):
+            insert(.upgrade)
         case .translate where ByteOperations.equalIgnoringCase(value, "f"):
             insert(.translate)
         case .expect where !ByteOperations.equalIgnoringCase(value, "100-continue"):
