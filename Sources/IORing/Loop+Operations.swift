@@ -93,6 +93,8 @@ extension Loop {
 
     /// Sends all of `count` bytes; `more` says that the rest of a message follows at once (`MSG_MORE`).
     ///
+    /// With `awaitsRoom` it begins when a third of the socket's buffer is free, as poll(2) sees it
+    /// (`IORING_RECVSEND_POLL_FIRST`), and not as soon as there is room for a byte.
     /// The result is `count`; less when the connection failed or the send was cancelled after some bytes; or a
     /// negative errno. One send at a time for each socket: two could interleave. At most 2 GiB.
     public func send(
@@ -100,11 +102,14 @@ extension Loop {
         pointer: UnsafeRawPointer,
         count: Int,
         more: Bool = false,
+        awaitsRoom: Bool = false,
         token: Token
     ) {
         let flags = Self.sendFlags | (more ? UInt32(MSG_MORE) : 0)
         let bounded = UInt32(truncatingIfNeeded: min(max(count, 0), Int(Int32.max)))
-        hr_prepare_send(submission(token), socket, pointer, bounded, flags, token.rawValue)
+        let entry = submission(token)
+        hr_prepare_send(entry, socket, pointer, bounded, flags, token.rawValue)
+        if awaitsRoom { entry.pointee.ioprio |= hr_poll_first() }
     }
 
     /// Sends the bytes of `count` pieces in order, as `send` does those of one.

@@ -196,6 +196,8 @@ static inline void hr_prepare_read(hr_submission *_Nonnull entry, int file, void
 
 static inline uint32_t hr_poll_in(void) { return POLLIN; }
 
+static inline uint16_t hr_poll_first(void) { return IORING_RECVSEND_POLL_FIRST; }
+
 static inline void hr_prepare_poll(hr_submission *_Nonnull entry, int fd, uint32_t events, int multishot,
                                    uint64_t user_data) {
     *entry = (hr_submission){.opcode = IORING_OP_POLL_ADD,

@@ -60,6 +60,8 @@ final class Connection {
     @exclusivity(unchecked) var inFlight: OutputSegment?
     @exclusivity(unchecked) var inFlightByteCount = 0
     @exclusivity(unchecked) var lingersAfterOutput = false
+    /// Whether the next send is to wait until a good part of the socket's buffer is free.
+    @exclusivity(unchecked) var awaitsRoom = false
     @exclusivity(unchecked) var bytesReceived: UInt64 = 0
     @exclusivity(unchecked) var bytesSent: UInt64 = 0
 
@@ -106,6 +108,7 @@ final class Connection {
         isPeerFinished = false
         hasNewInput = false
         lingersAfterOutput = false
+        awaitsRoom = false
         bytesReceived = 0
         bytesSent = 0
         addresses = nil
