@@ -30,7 +30,7 @@ extension Loop {
         statistics.foreignWakes = foreign.wakes
         statistics.inFlight = core.pointee.inFlight
         statistics.starved = core.pointee.starved.count
-        statistics.buffersLent = core.pointee.buffers.lentCount
+        statistics.buffersLent = core.pointee.buffers.lentCount + core.pointee.largeBuffers.lentCount
         return statistics
     }
 
@@ -73,8 +73,15 @@ extension Loop {
     ///
     /// The result is the byte count, 0 at the end of the peer's data, or a negative errno. Without
     /// `Completion.hasMore` the receive has ended, even after good data: arm it again if more is wanted.
-    public func receiveMultishot(socket: Int32, token: Token) {
-        hr_prepare_receive_multishot(submission(token), socket, BufferRing.group, token.rawValue)
+    ///
+    /// - Parameters:
+    ///   - socket: the socket.
+    ///   - intoLarge: whether into buffers of `Configuration.largeBufferByteCount`, of which there are few: a receive
+    ///     that finds none free ends with `ENOBUFS` and is best armed again for the others.
+    ///   - token: its completions'.
+    public func receiveMultishot(socket: Int32, intoLarge: Bool = false, token: Token) {
+        let group = intoLarge ? BufferRing.largeGroup : BufferRing.group
+        hr_prepare_receive_multishot(submission(token), socket, group, token.rawValue)
     }
 
     /// Arms a receive that ended with `ENOBUFS` again when buffers have come back.
@@ -203,13 +210,25 @@ extension Loop {
 
     /// The first `count` bytes of a buffer that a completion handed over; valid until it is returned.
     public func bufferBytes(_ identifier: UInt16, count: Int) -> UnsafeRawBufferPointer {
-        core.pointee.buffers.contents(of: identifier, byteCount: count)
+        if !Self.isLarge(buffer: identifier) {
+            core.pointee.buffers.contents(of: identifier, byteCount: count)
+        } else {
+            core.pointee.largeBuffers.contents(of: identifier, byteCount: count)
+        }
     }
+
+    /// Whether a buffer is one of the large ones.
+    @inlinable
+    public static func isLarge(buffer identifier: UInt16) -> Bool { identifier >= 0x8000 }
 
     /// Gives a buffer back to the kernel, with effect at the end of the iteration.
     ///
     /// Returning a buffer twice traps: two connections would otherwise write to the same memory.
     public func returnBuffer(_ identifier: UInt16) {
-        core.pointee.buffers.give(identifier)
+        if !Self.isLarge(buffer: identifier) {
+            core.pointee.buffers.give(identifier)
+        } else {
+            core.pointee.largeBuffers.give(identifier)
+        }
     }
 }

@@ -51,6 +51,10 @@ final class Connection {
     @exclusivity(unchecked) var ownedCapacity = 0
     @exclusivity(unchecked) var receive = ReceiveState.off
     @exclusivity(unchecked) var wantsInput = true
+    /// Whether it receives into large buffers, as much comes at once.
+    @exclusivity(unchecked) var receivesLarge = false
+    /// How many receives in a row were of the other buffers' size.
+    @exclusivity(unchecked) var unfitReceiveCount: UInt8 = 0
     @exclusivity(unchecked) var isPeerFinished = false
 
     // Output: `output` gathers; `inFlight` is the kernel's until its completion.
@@ -105,6 +109,8 @@ final class Connection {
         acceptedAt = loop.ring.now.nanoseconds
         lingeredByteCount = 0
         wantsInput = true
+        receivesLarge = false
+        unfitReceiveCount = 0
         isPeerFinished = false
         hasNewInput = false
         lingersAfterOutput = false
@@ -333,6 +339,11 @@ final class Connection {
         } else if completion.isOutOfBuffers {
             // Paused meanwhile: `resumeInput` arms it again.
             guard wantsInput else { return }
+            if receivesLarge {
+                // There are few of those; others have them now.
+                receivesLarge = false
+                return armReceive()
+            }
             receive = .parked
             loop.ring.receiveWhenBuffersReturn(socket: socket, token: token(.receive))
         } else if !completion.isCancelled {
@@ -346,9 +357,8 @@ final class Connection {
 
     func armReceive() {
         receive = .armed
-        loop.ring.receiveMultishot(socket: socket, token: token(.receive))
+        loop.ring.receiveMultishot(socket: socket, intoLarge: receivesLarge, token: token(.receive))
     }
-
 }
 
 /// Kinds of operations in the tokens of an engine's ring.
