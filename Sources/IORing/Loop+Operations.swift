@@ -73,15 +73,17 @@ extension Loop {
     ///
     /// The result is the byte count, 0 at the end of the peer's data, or a negative errno. Without
     /// `Completion.hasMore` the receive has ended, even after good data: arm it again if more is wanted.
+    public func receiveMultishot(socket: Int32, token: Token) {
+        hr_prepare_receive_multishot(submission(token), socket, BufferRing.group, token.rawValue)
+    }
+
+    /// Receives once, into a buffer of `Configuration.largeBufferByteCount`.
     ///
-    /// - Parameters:
-    ///   - socket: the socket.
-    ///   - intoLarge: whether into buffers of `Configuration.largeBufferByteCount`, of which there are few: a receive
-    ///     that finds none free ends with `ENOBUFS` and is best armed again for the others.
-    ///   - token: its completions'.
-    public func receiveMultishot(socket: Int32, intoLarge: Bool = false, token: Token) {
-        let group = intoLarge ? BufferRing.largeGroup : BufferRing.group
-        hr_prepare_receive_multishot(submission(token), socket, group, token.rawValue)
+    /// For a socket that much comes from: what one takes at a time is bounded, where a multishot would fill all buffers
+    /// before anybody could tell it to stop. There are few large buffers: a receive that finds none free ends with
+    /// `ENOBUFS`, and is best followed by a multishot into the others.
+    public func receiveLarge(socket: Int32, token: Token) {
+        hr_prepare_receive_once(submission(token), socket, BufferRing.largeGroup, token.rawValue)
     }
 
     /// Arms a receive that ended with `ENOBUFS` again when buffers have come back.

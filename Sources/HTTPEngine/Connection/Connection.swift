@@ -272,7 +272,7 @@ final class Connection {
         if hasNewInput {
             hasNewInput = false
             // What is being sent would fail, and tell.
-            if inFlight == nil, receive == .armed { findLostEnd() }
+            if inFlight == nil, receive == .armed, !receivesLarge { findLostEnd() }
         }
     }
 
@@ -357,7 +357,11 @@ final class Connection {
 
     func armReceive() {
         receive = .armed
-        loop.ring.receiveMultishot(socket: socket, intoLarge: receivesLarge, token: token(.receive))
+        if receivesLarge {
+            loop.ring.receiveLarge(socket: socket, token: token(.receive))
+        } else {
+            loop.ring.receiveMultishot(socket: socket, token: token(.receive))
+        }
     }
 }
 
