@@ -121,7 +121,8 @@ final class EngineLoop: LoopDelegate {
             let connection = connections[slot]
             if connection.generation & Token.generationMask == token.generation {
                 connection.completed(kind, completion)
-                if counters.requests.load(ordering: .relaxed) &- answeredCount >= EngineLoop.sliceRequestCount {
+                if counters.requests.load(ordering: .relaxed) &- answeredCount >= EngineLoop.sliceRequestCount
+                {
                     finishSlice()
                 }
                 return
