@@ -48,7 +48,7 @@ public struct HTTP2Limits: Sendable, Equatable {
     public var headTimeout = Duration.seconds(30)
     /// How long a response may wait for the client to open its window; nil for ever.
     ///
-    /// Then its stream is reset.
+    /// Then its stream is reset. Content that is whole must have left by then, not only some of it.
     public var stalledStreamTimeout: Duration? = .seconds(60)
     /// How long a graceful shutdown waits for requests that were under way when it was announced.
     public var shutdownNoticeTimeout = Duration.seconds(1)

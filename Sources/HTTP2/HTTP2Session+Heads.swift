@@ -15,6 +15,11 @@ extension HTTP2Session {
     func blockBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
         let id = frame.pointee.hd.stream_id
         if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+            guard id <= lastServed else {
+                // It came behind the answer that the last GOAWAY waited for, before that was sent.
+                let code = HTTP2ErrorCode.refusedStream.rawValue
+                return nghttp2_submit_rst_stream(session, 0, id, code) == 0 ? 0 : SessionCallbacks.failure
+            }
             guard let state = open(id) else { return SessionCallbacks.failure }
             let head = workspace.takeHead()
             head.pointee.begin(limits: workspace.limits.head)
@@ -49,7 +54,8 @@ extension HTTP2Session {
 
     /// Takes a trailer field; false where the section is beyond twice its limits.
     ///
-    /// What routes, frames or authenticates a message is left out, as HTTP/1.1's parser leaves it out.
+    /// What routes, frames or authenticates a message is left out, as HTTP/1.1's parser leaves it out; but first each
+    /// field is judged as one of a head would be.
     private func appendTrailer(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool {
         guard var trailers = blockTrailers else { return true }
         // Taken out while it changes, so that its arrays are not copied.
@@ -65,7 +71,7 @@ extension HTTP2Session {
                 && trailers.lineCount / 2 <= limits.trailerCountMax
         }
         guard !trailers.isMalformed else { return true }
-        for index in name.indices where name[index] &- 0x41 < 26 {
+        guard AssembledHead.malformation(ofTrailer: name, value) == nil else {
             trailers.isMalformed = true
             return true
         }
@@ -92,8 +98,10 @@ extension HTTP2Session {
         let trailers = blockTrailers
         endBlock()
         guard let trailers, state.pointee.phase == .content else { return }
-        // Trailers end the stream; RFC 9113 §8.1.
-        guard hasEndOfStream, !trailers.isMalformed, state.pointee.contentLeft <= 0 else {
+        // Trailers end the stream (RFC 9113 §8.1); a connected one carries none (§8.5).
+        guard !state.pointee.isConnected, hasEndOfStream, !trailers.isMalformed,
+            state.pointee.contentLeft <= 0
+        else {
             refuse(state)
             return
         }
@@ -123,6 +131,7 @@ extension HTTP2Session {
         case .complete:
             state.pointee.isKnown = true
             state.pointee.phase = endsStream ? .ended : .content
+            state.pointee.isConnect = head.pointee.isExtendedConnect
             state.pointee.contentLeft = head.pointee.head.contentLength ?? -1
             if head.pointee.head.present.contains(.priority) || !prioritized.isEmpty {
                 applyPriority(head.pointee.priority, to: state.pointee.id)

@@ -13,6 +13,36 @@ extension HTTP2Session {
     public func receive(_ bytes: UnsafeRawBufferPointer, now: Int64) {
         self.now = max(self.now, now)
         guard end == nil, condemned == nil, !bytes.isEmpty else { return }
+        var taken = 0
+        while taken < bytes.count, condemned == nil, !isBroken {
+            let (end, stop) = scanner.next(bytes, from: taken)
+            dataFrameBegan = false
+            if stop == .lastStream {
+                // No stream of ours is meant, so it is read as none, whatever it is (RFC 9113 §6.8): 2³¹−1 and the
+                // client's own numbers are seen, which nghttp2 would end the session for.
+                withUnsafeBytes(of: UInt32(0)) {
+                    feed(UnsafeRawBufferPointer(rebasing: $0[..<(end - taken)]))
+                }
+            } else {
+                feed(UnsafeRawBufferPointer(rebasing: bytes[taken..<end]))
+            }
+            taken = end
+            switch stop {
+            case .data(let id) where !dataFrameBegan: dataIgnored(on: id)
+            case .uncounted: chargeControlFrame(1)
+            default: break
+            }
+        }
+        deadlines.frameReceived(now: self.now)
+        if let condemned, !isBroken, condemned.reason != .terminated {
+            // Called again from outside of nghttp2's own calls, where it stops reading for good.
+            nghttp2_session_terminate_session(session, condemned.code.rawValue)
+        }
+        if !isBroken { noteEnd() }
+    }
+
+    /// Hands bytes to nghttp2.
+    private func feed(_ bytes: UnsafeRawBufferPointer) {
         let taken = nghttp2_session_mem_recv(
             session,
             bytes.baseAddress?.assumingMemoryBound(to: UInt8.self),
@@ -21,12 +51,6 @@ extension HTTP2Session {
         if taken < 0 { broken(nghttp2_error(Int32(truncatingIfNeeded: taken))) }
         // A pause is only asked for together with the session's end.
         assert(taken < 0 || taken == bytes.count || condemned != nil || end != nil)
-        deadlines.frameReceived(now: self.now)
-        if let condemned, !isBroken, condemned.reason != .terminated {
-            // Called again from outside of nghttp2's own calls, where it stops reading for good.
-            nghttp2_session_terminate_session(session, condemned.code.rawValue)
-        }
-        if !isBroken { noteEnd() }
     }
 
     /// Notes that nghttp2 gave up on what it was given.
@@ -49,6 +73,7 @@ extension HTTP2Session {
         let endsStream = UInt8(NGHTTP2_FLAG_END_STREAM.rawValue)
         switch head.type {
         case 0:
+            dataFrameBegan = true
             // Padding at most: a frame that brings nothing.
             let isPadded = head.flags & UInt8(NGHTTP2_FLAG_PADDED.rawValue) != 0
             guard head.length == 0 || isPadded && head.length <= 256, head.flags & endsStream == 0 else {
@@ -74,7 +99,7 @@ extension HTTP2Session {
     }
 
     /// Counts control frames against their budget.
-    private func chargeControlFrame(_ count: Int64) {
+    func chargeControlFrame(_ count: Int64) {
         guard !controlFrames.spend(count, now: now) else { return }
         condemn(HTTP2SessionEnd(.tooManyControlFrames, .enhanceYourCalm))
     }
@@ -114,17 +139,37 @@ extension HTTP2Session {
     }
 
     /// nghttp2 found a frame wrong, and resets the stream or ends the session for it.
-    func invalidFrameReceived() -> Int32 {
+    func invalidFrameReceived(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
         chargeReset()
+        state(of: frame.pointee.hd.stream_id)?.pointee.isResetCounted = true
         return 0
+    }
+
+    /// nghttp2 took no notice of a DATA frame: its stream is closed, or about to be.
+    ///
+    /// RFC 9113 §6.1: on a closed stream it is an error of the stream; but for a stream that we reset, it may have
+    /// been on its way (§5.1), and after the last GOAWAY those of later streams are ignored (§6.8).
+    private func dataIgnored(on id: Int32) {
+        guard condemned == nil, !isBroken else { return }
+        guard id > 0, id & 1 == 1, id <= min(lastServed, streamNumbers.last), state(of: id) == nil,
+            streamNumbers.verdict(onClosed: id) != .fine
+        else { return chargeControlFrame(1) }
+        chargeReset()
+        // At once, so that one reset of it waits to be sent and no more.
+        streamNumbers.wasReset(id)
+        if nghttp2_submit_rst_stream(session, 0, id, HTTP2ErrorCode.streamClosed.rawValue) != 0 { fail() }
     }
 
     /// Remembers which idle streams have a priority by frame.
     ///
-    /// RFC 9218 §7.1: such a frame counts more than the field.
+    /// RFC 9218 §7.1: such a frame counts more than the field, and one for stream 0 is an error of the connection.
     private func notePriorityUpdate(_ frame: UnsafePointer<nghttp2_frame>) {
         guard let payload = frame.pointee.ext.payload else { return }
         let id = payload.assumingMemoryBound(to: nghttp2_ext_priority_update.self).pointee.stream_id
+        guard id != 0 else {
+            condemn(HTTP2SessionEnd(.protocolViolated, .protocolError))
+            return
+        }
         guard state(of: id) == nil, prioritized.count < workspace.limits.concurrentStreamCountMax,
             id > nghttp2_session_get_last_proc_stream_id(session), !prioritized.contains(id)
         else { return }
@@ -177,6 +222,7 @@ extension HTTP2Session {
         guard state.pointee.phase != .refused else { return }
         state.pointee.phase = .refused
         state.pointee.response = .ended
+        state.pointee.isResetCounted = true
         chargeReset()
         if nghttp2_submit_rst_stream(session, 0, state.pointee.id, code.rawValue) != 0 { fail() }
     }

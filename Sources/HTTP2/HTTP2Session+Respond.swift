@@ -44,6 +44,7 @@ extension HTTP2Session {
     ) -> Bool {
         precondition(status >= 200 && status <= 999, "A final status is from 200 to 999.")
         guard let state = state(of: stream), state.pointee.response == .none else { return false }
+        if state.pointee.isConnect, status < 300 { state.pointee.isConnected = true }
         prepareLines(state, status: status, fields: fields, common: common, content: content)
         let result: Int32
         if case .none = content {
@@ -169,6 +170,7 @@ extension HTTP2Session {
             return
         }
         state.pointee.response = .ended
+        state.pointee.isResetCounted = true
         if nghttp2_submit_rst_stream(session, 0, stream.id, code.rawValue) != 0 { fail() }
     }
 

@@ -48,6 +48,7 @@ extension HTTP2Session {
             if state.pointee.progressed == StreamState.notSeen { state.pointee.progressed = now }
             guard now &- state.pointee.progressed >= timeout else { continue }
             state.pointee.response = .ended
+            state.pointee.isResetCounted = true
             chargeReset()
             if nghttp2_submit_rst_stream(session, 0, state.pointee.id, HTTP2ErrorCode.cancel.rawValue) != 0 {
                 fail()
@@ -75,6 +76,7 @@ extension HTTP2Session {
     func finishShutdown() {
         deadlines.shutdownFinished()
         let last = nghttp2_session_get_last_proc_stream_id(session)
+        lastServed = min(lastServed, last)
         if nghttp2_submit_goaway(session, 0, last, HTTP2ErrorCode.noError.rawValue, nil, 0) != 0 { fail() }
     }
 }

@@ -80,6 +80,33 @@ extension HTTP2Session {
         }
     }
 
+    /// A frame has been handed to the output.
+    ///
+    /// nghttp2 resets some streams without a word, as for a window that the client's SETTINGS made too large: what
+    /// neither the application asked for nor was counted before, is counted here (CVE-2025-8671).
+    func frameSent(_ frame: UnsafePointer<nghttp2_frame>) {
+        guard frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) else { return }
+        let id = frame.pointee.hd.stream_id
+        streamNumbers.wasReset(id)
+        guard let state = state(of: id), !state.pointee.isResetCounted,
+            frame.pointee.rst_stream.error_code != HTTP2ErrorCode.noError.rawValue
+        else { return }
+        state.pointee.isResetCounted = true
+        chargeReset()
+    }
+
+    /// A frame could not be sent; where it is a head or trailer section that is too large, its stream is reset.
+    func frameNotSent(_ frame: UnsafePointer<nghttp2_frame>, _ error: Int32) {
+        let id = frame.pointee.hd.stream_id
+        guard frame.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue),
+            error == NGHTTP2_ERR_FRAME_SIZE_ERROR.rawValue, let state = state(of: id)
+        else { return }
+        state.pointee.response = .ended
+        state.pointee.isResetCounted = true
+        if nghttp2_submit_rst_stream(session, 0, id, HTTP2ErrorCode.internalError.rawValue) != 0 { fail() }
+        if state.pointee.isKnown { delegate.responseTooLarge(HTTP2Stream(state)) }
+    }
+
     /// Drops content whose frame nghttp2 did not send after all.
     private func dropUnfinishedFrame() {
         guard dataFrameStart >= 0 else { return }
@@ -91,7 +118,7 @@ extension HTTP2Session {
     private func writeLastGoAway(into output: inout OutputBuffer) {
         guard sendsLastGoAway, let end else { return }
         sendsLastGoAway = false
-        let last: Int32 = session == nil ? 0 : nghttp2_session_get_last_proc_stream_id(session)
+        let last = session == nil ? 0 : min(lastServed, nghttp2_session_get_last_proc_stream_id(session))
         output.append([0, 0, 8, 7, 0, 0, 0, 0, 0])
         for value in [UInt32(bitPattern: max(0, last)), end.code.rawValue] {
             for shift in [24, 16, 8, 0] {
@@ -138,13 +165,16 @@ extension HTTP2Session {
         case .failed:
             output.pointee.truncate(to: start)
             state.pointee.response = .ended
+            state.pointee.isResetCounted = true
             return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
         case _ where read == .later || read == .more && count == 0:
             output.pointee.truncate(to: start)
             state.pointee.response = .waiting
             return Int(NGHTTP2_ERR_DEFERRED.rawValue)
         case .more, .later:
-            state.pointee.progressed = now
+            // What is whole is small, and has the time of a stalled stream for all of it: no byte now and then extends
+            // that, as it does where the engine judges the rate.
+            if state.pointee.isStreamed { state.pointee.progressed = now }
         case .last:
             flags |= NGHTTP2_DATA_FLAG_EOF.rawValue
             state.pointee.response = .ended
@@ -154,6 +184,7 @@ extension HTTP2Session {
                 if state.pointee.resetsAtEnd { trailersBeforeReset += 1 }
                 guard sendTrailers(state.pointee.id, trailers) == 0 else {
                     output.pointee.truncate(to: start)
+                    state.pointee.isResetCounted = true
                     return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
                 }
             }

@@ -67,12 +67,21 @@ public final class HTTP2Session {
 
     @exclusivity(unchecked) var now: Int64
     var streamNumbers = StreamNumbers()
+    @exclusivity(unchecked) var scanner = FrameScanner()
+    /// Whether nghttp2 has taken notice of the DATA frame whose head it was given.
+    @exclusivity(unchecked) var dataFrameBegan = false
+    /// The last stream that is served, once the last GOAWAY has been submitted.
+    @exclusivity(unchecked) var lastServed = Int32.max
     @exclusivity(unchecked) var controlFrames: FloodMeter
     @exclusivity(unchecked) var resets: FloodMeter
     @exclusivity(unchecked) var deadlines: SessionDeadlines
 
     /// What more acknowledgements of SETTINGS and PING than this are waiting to be sent ends the session.
     static let acknowledgementCountMax = 100
+    /// The largest head or trailer section of a response, with 18 bytes for each field besides its name and value.
+    ///
+    /// A stream with a larger one is reset with INTERNAL_ERROR.
+    static let responseHeadBytesMax = 1 << 20
 
     /// Makes a session that has received nothing yet, and has its settings to write.
     ///

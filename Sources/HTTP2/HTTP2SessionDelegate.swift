@@ -40,6 +40,10 @@ public protocol HTTP2SessionDelegate: AnyObject {
     ///   - code: NO_ERROR where response and request were complete, else the code of the reset.
     func streamClosed(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode)
 
+    /// A response's head or trailer section is larger than can be sent, over 1 MiB: its stream is being reset with
+    /// INTERNAL_ERROR, and `streamClosed` follows.
+    func responseTooLarge(_ stream: HTTP2Stream)
+
     /// Response content can be sent: append up to `byteCountMax` bytes of it to the output.
     func readContent(
         _ stream: HTTP2Stream,

@@ -48,7 +48,7 @@ struct StreamState {
     /// Content bytes that are still to come by Content-Length; -1 where none was given.
     var contentLeft: Int64 = -1
     var unconsumedCount = 0
-    /// When content was last sent, or could first have been.
+    /// When content was last sent, or could first have been; of content that is whole, the latter.
     var progressed = StreamState.notSeen
     var phase = RequestPhase.head
     var response = ResponsePhase.none
@@ -56,6 +56,11 @@ struct StreamState {
     var isStreamed = false
     /// Whether the delegate has been told of the stream.
     var isKnown = false
+    /// Whether a reset by us is the application's wish, or was counted as the client's doing.
+    var isResetCounted = false
+    /// Whether the request is an extended CONNECT, and whether it was accepted.
+    var isConnect = false
+    var isConnected = false
     /// Whether the stream is reset with NO_ERROR once its response has been written.
     var resetsAtEnd = false
     /// Lines of the response head and content that was whole when it was submitted, until they are sent.

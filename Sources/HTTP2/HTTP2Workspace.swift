@@ -66,6 +66,7 @@ public final class HTTP2Workspace {
         // The session's own count comes first but for streams that nghttp2 ignores. nghttp2 1.52 counts each piece in
         // which the head of a CONTINUATION frame arrives, ten at most.
         nghttp2_option_set_max_continuations(options, (limits.continuationCountMax + 1) * 10)
+        nghttp2_option_set_max_send_header_block_length(options, HTTP2Session.responseHeadBytesMax)
         nghttp2_option_set_stream_reset_rate_limit(options, 1_000_000_000, 1_000_000)
         return options
     }

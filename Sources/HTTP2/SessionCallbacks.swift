@@ -31,9 +31,12 @@ enum SessionCallbacks {
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, pointer in
             guard let frame else { return SessionCallbacks.failure }
-            if frame.pointee.hd.type == UInt8(NGHTTP2_RST_STREAM.rawValue) {
-                SessionCallbacks.with(pointer) { $0.streamNumbers.wasReset(frame.pointee.hd.stream_id) }
-            }
+            SessionCallbacks.with(pointer) { $0.frameSent(frame) }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, error, pointer in
+            guard let frame else { return SessionCallbacks.failure }
+            SessionCallbacks.with(pointer) { $0.frameNotSent(frame, error) }
             return 0
         }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, pointer in
@@ -73,8 +76,9 @@ enum SessionCallbacks {
         nghttp2_session_callbacks_set_unpack_extension_callback(callbacks) { _, _, _, _ in
             NGHTTP2_ERR_CANCEL.rawValue
         }
-        nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, _, _, pointer in
-            SessionCallbacks.with(pointer) { $0.invalidFrameReceived() }
+        nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, frame, _, pointer in
+            guard let frame else { return SessionCallbacks.failure }
+            return SessionCallbacks.with(pointer) { $0.invalidFrameReceived(frame) }
         }
     }
 

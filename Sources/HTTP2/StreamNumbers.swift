@@ -42,13 +42,19 @@ struct StreamNumbers {
             count &+= 1
             return .fine
         }
-        guard !isOpen, id > forgotten, !resets.contains(id) else { return .fine }
+        return isOpen ? .fine : verdict(onClosed: id)
+    }
+
+    /// What a HEADERS or DATA frame is on a stream that is not open, of an identifier that is not above the last.
+    func verdict(onClosed id: Int32) -> Verdict {
+        guard id > forgotten, !resets.contains(id) else { return .fine }
         // Where no identifier was left out, each lower one has been used.
         return count == last / 2 + 1 ? .closed : .passedOver
     }
 
     /// Notes that we have reset a stream.
     mutating func wasReset(_ id: Int32) {
+        guard !resets.contains(id) else { return }
         guard resets.count == Self.resetCountMax else {
             resets.append(id)
             return
@@ -64,6 +70,11 @@ extension HTTP2Session {
     func checkStreamNumber(_ id: Int32) {
         // What is not a client's identifier, nghttp2 judges.
         guard id > 0, id & 1 == 1 else { return }
+        guard id <= lastServed else {
+            // RFC 9113 §6.8: after the last GOAWAY such frames are ignored, trailer sections among them.
+            chargeControlFrame(1)
+            return
+        }
         if id > streamNumbers.last, openStreamCount >= workspace.limits.concurrentStreamCountMax {
             // nghttp2 refuses it, and its trailer section may be here before that is sent.
             streamNumbers.wasReset(id)

@@ -71,7 +71,11 @@ extension ExchangeFeatures {
 
     private func addConnection(to fields: inout FieldSection) {
         guard !isUpgraded, fixed.statusCode != 101 else { return }
-        if !keepsConnection {
+        // RFC 9110 §7.8: who sends Upgrade also sends the option.
+        if fields.contains(id: .upgrade) {
+            let persistence = !keepsConnection ? ", close" : head.version == .http10 ? ", keep-alive" : ""
+            try? fields.set(id: .connection, value: "Upgrade" + persistence)
+        } else if !keepsConnection {
             try? fields.set(id: .connection, value: "close")
         } else if head.version == .http10, !fields.contains(id: .connection) {
             try? fields.append(id: .connection, value: "keep-alive")

@@ -80,7 +80,7 @@ public struct AssembledHead: ~Copyable {
         listByteCount = min(listByteCount &+ name.count &+ value.count &+ 32, HeadLimits.headBytesCeiling)
         fieldCount &+= 1
         guard listByteCount <= limits.headBytesMax else {
-            refusal = refusal ?? .headTooLarge
+            refusal = refusal ?? (isTooLongPath(name, value) ? .targetTooLong : .headTooLarge)
             return listByteCount / 2 <= limits.headBytesMax && isCountWithinReason
         }
         guard malformation == nil, refusal == nil else { return isCountWithinReason }
@@ -94,6 +94,12 @@ public struct AssembledHead: ~Copyable {
             appendField(name, value)
         }
         return isCountWithinReason
+    }
+
+    /// Whether a field is a `:path` that alone is longer than a target, or a whole head, may be.
+    private func isTooLongPath(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool {
+        value.count > min(limits.targetBytesMax, limits.headBytesMax)
+            && name.count == 5 && ByteScan.hasPrefix(name, from: 0, ignoringCase: ":path")
     }
 
     /// Judges together what the fields said, when the list is whole.

@@ -43,18 +43,17 @@ extension ProxyProtocolHeader {
         guard bytes.count > 13 else { return .incomplete }
         var header = ProxyProtocolHeader(version: .binary)
         header.isLocal = bytes[12] & 15 == 0
-        guard let addressByteCount = addressByteCount(family: bytes[13]) else {
-            throw .familyNotSupported
-        }
+        // Of LOCAL everything behind the command is ignored, "including the family"; of PROXY a family or transport
+        // that nobody assigned "must be rejected as invalid".
+        let assigned = header.isLocal ? 0 : addressByteCount(family: bytes[13])
+        guard let addressByteCount = assigned else { throw .familyNotSupported }
         guard bytes.count >= binaryByteCountMin else { return .incomplete }
         let end = binaryByteCountMin + (Int(bytes[14]) << 8 | Int(bytes[15]))
         guard end <= byteCountMax else { throw .headerTooLarge }
-        guard end - binaryByteCountMin >= (header.isLocal ? 0 : addressByteCount) else {
-            throw .addressesTruncated
-        }
+        guard end - binaryByteCountMin >= addressByteCount else { throw .addressesTruncated }
         guard bytes.count >= end else { return .incomplete }
-        // "The receiver must ignore the address information" of LOCAL and of AF_UNSPEC, but skip what is there.
-        if !header.isLocal, addressByteCount > 0 {
+        // The block of LOCAL and of UNSPEC is skipped, as long as it says it is.
+        if addressByteCount > 0 {
             header.transport = bytes[13] & 15 == 1 ? .stream : .datagram
             header.readAddresses(bytes, family: bytes[13] >> 4)
             try header.attributes.parse(bytes, from: binaryByteCountMin + addressByteCount, to: end)
@@ -63,6 +62,9 @@ extension ProxyProtocolHeader {
     }
 
     /// How many bytes the addresses of a family and transport take; nil where the pair is not assigned.
+    ///
+    /// A pair of which one half alone is unspecified says nothing that could be used: a receiver is free to
+    /// reject it, and this one does.
     private static func addressByteCount(family: UInt8) -> Int? {
         switch family {
         case 0x00: 0

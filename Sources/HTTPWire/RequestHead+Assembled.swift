@@ -92,14 +92,35 @@ extension AssembledHead {
         guard id != .unknown else { return }
         head.present.insert(id)
         switch id {
-        case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade:
-            malformation = .connectionField
-        case .te:
-            let isTrailers = value.count == 8 && ByteScan.hasPrefix(value, from: 0, ignoringCase: "trailers")
-            if !isTrailers { malformation = .transferCodings }
+        case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade, .te:
+            malformation = AssembledHead.connectionMalformation(id, value)
         case .cookie: cookieCount &+= 1
         case .priority: priority.update(from: value)
         default: break
+        }
+    }
+
+    /// What is wrong about one field of a trailer section, by the rules of a head's; nil for nothing.
+    ///
+    /// RFC 9113 §8.2.1, §8.2.2 and, for pseudo-fields, §8.1.
+    public static func malformation(ofTrailer name: Span<UInt8>, _ value: Span<UInt8>) -> HeadMalformation? {
+        guard !name.isEmpty else { return .fieldNameMalformed }
+        guard name[0] != UInt8(ascii: ":") else { return .pseudoFieldMisplaced }
+        guard isLowerCaseToken(name) else { return .fieldNameMalformed }
+        guard isFieldValue(value) else { return .fieldValueMalformed }
+        return connectionMalformation(FieldID(name), value)
+    }
+
+    /// What is wrong about a field for its speaking of the connection; nil for nothing.
+    ///
+    /// RFC 9113 §8.2.2.
+    @inline(__always)
+    private static func connectionMalformation(_ id: FieldID, _ value: Span<UInt8>) -> HeadMalformation? {
+        switch id {
+        case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade: .connectionField
+        case .te where value.count != 8 || !ByteScan.hasPrefix(value, from: 0, ignoringCase: "trailers"):
+            .transferCodings
+        default: nil
         }
     }
 

@@ -9,11 +9,10 @@ extension RequestHead {
         _ limits: HeadLimits
     ) throws(HeadStop) -> Int {
         let methodEnd = try parseMethod(bytes, from: start, received, limits)
-        let targetEnd = try parseTarget(
-            bytes,
-            from: methodEnd + 1,
-            received.limited(to: methodEnd + 1 + limits.targetBytesMax + 1, .targetTooLong)
-        )
+        var target = received.limited(to: methodEnd + 1 + limits.targetBytesMax + 1, .targetTooLong)
+        // A target that goes on at the head's own limit is one longer than any that is taken: RFC 9112 §3 has 414.
+        if target.refusal != nil { target.refusal = .targetTooLong }
+        let targetEnd = try parseTarget(bytes, from: methodEnd + 1, target)
         return try parseVersion(bytes, from: targetEnd + 1, received)
     }
 

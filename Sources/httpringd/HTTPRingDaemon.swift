@@ -61,8 +61,10 @@ struct HTTPRingDaemon: ParsableCommand {
             _ = try read.administratorsGroupID()
             let state = try StateStore(path: read.stateFile).load()
             Self.write(
-                "\(configuration) and \(read.stateFile) are right: \(state.reservations.count) reservations, "
-                    + "\(state.certificates.count) certificate bindings, \(state.queues.count) queues\n",
+                "\(configuration) and \(read.stateFile) are right: "
+                    + "\(CountedNoun(state.reservations.count, "reservation")), "
+                    + "\(CountedNoun(state.certificates.count, "certificate binding")), "
+                    + "\(CountedNoun(state.queues.count, "queue"))\n",
                 STDOUT_FILENO
             )
         } catch {

@@ -86,6 +86,56 @@ struct AttackTests {
         #expect(server.application.openCount <= server.session.openStreamCount)
     }
 
+    @Test("Made resets: windows that SETTINGS made too large count (CVE-2025-8671, RFC 9113 §6.9.2)")
+    func resetsBySettings() {
+        let server = Server.opened()
+        var rounds = 0
+        while server.session.end == nil, rounds < 100 {
+            let streams = (0..<10).flatMap { index in
+                let id = Int32(2 * (10 * rounds + index) + 1)
+                return Raw.headers(id) + Raw.windowUpdate(id, 0x7fff_ffff - 65535)
+            }
+            server.receive(streams + Raw.settings([(4, 65536)]) + Raw.settings([(4, 65535)]))
+            frames += SentFrame.all(server.bytesToSend())
+            rounds += 1
+        }
+        #expect(rounds == 21)
+        #expect(frames.resets.count == 201 && frames.resets[1] == 3)
+        #expect(server.session.end == HTTP2SessionEnd(.tooManyResets, .enhanceYourCalm))
+        #expect(frames.goAway == calm)
+        #expect(server.application.openCount == server.session.openStreamCount)
+    }
+
+    @Test("Made resets: content beyond a stream's window counts (CVE-2025-8671, RFC 9113 §6.9.1)")
+    func resetsByOverrun() {
+        var limits = HTTP2Limits()
+        limits.streamWindowBytes = 65535
+        let server = Server.opened(limits)
+        server.application.consumesAtOnce = false
+        let content = [UInt8](repeating: 0, count: 16384)
+        let count = flood(server, atMost: 4000, drains: false) { index in
+            let id = Int32(2 * (index / 5) + 1)
+            let isLast = index % 5 == 4
+            defer { if isLast { frames += SentFrame.all(server.bytesToSend()) } }
+            return (index % 5 == 0 ? Raw.headers(id, Raw.post, flags: Raw.endHeaders) : [])
+                + Raw.data(id, content)
+        }
+        #expect(count.map { $0 <= 1010 } == true, "\(count ?? 0)")
+        #expect(server.session.end?.reason == .tooManyResets)
+        #expect(frames.goAway == calm)
+    }
+
+    @Test("Resets that the application asks for are not the client's doing")
+    func ownResets() {
+        let server = Server.opened()
+        server.application.answer = { exchange, session in session.reset(exchange.stream, .cancel) }
+        for index in 0..<400 {
+            let frames = server.exchangeRaw(Raw.headers(Int32(2 * index + 1)))
+            #expect(frames.resets == [Int32(2 * index + 1): 8])
+        }
+        #expect(server.session.end == nil)
+    }
+
     @Test("CONTINUATION flood: frames without end end the session (VU#421644)")
     func continuationFlood() {
         let server = Server.opened()
@@ -115,13 +165,21 @@ struct AttackTests {
         "Floods of control frames end the session",
         arguments: [
             "SETTINGS", "SETTINGS ACK", "PING", "PING ACK", "PRIORITY", "WINDOW_UPDATE", "empty DATA",
-            "padding", "unknown", "RST_STREAM on closed streams", "PRIORITY_UPDATE",
+            "padding", "unknown", "RST_STREAM on closed streams", "PRIORITY_UPDATE", "long PRIORITY_UPDATE",
+            "DATA on a stream that we reset", "HEADERS after the last GOAWAY",
         ]
     )
     func controlFloods(kind: String) {
         let server = Server.opened()
         server.receive(Raw.headers(1, Raw.post, flags: Raw.endHeaders))
         server.receive(Raw.headers(3) + Raw.reset(3))
+        if kind == "DATA on a stream that we reset" {
+            _ = server.exchangeRaw(Raw.headers(5, [(":method", "GET")], flags: Raw.endHeaders))
+        } else if kind == "HEADERS after the last GOAWAY" {
+            server.session.shutdown(now: server.now)
+            _ = server.bytesToSend()
+            _ = server.exchangeRaw(Raw.ping(acknowledges: true))
+        }
         let count = flood(server, atMost: 3000) { index in
             switch kind {
             case "SETTINGS": Raw.settings([(4, UInt32(65535 + index % 2))])
@@ -133,6 +191,10 @@ struct AttackTests {
             case "empty DATA": Raw.data(1, [])
             case "padding": Raw.frame(0, flags: 8, stream: 1, [2, 0, 0])
             case "unknown": Raw.frame(0xfe, stream: 1, [1])
+            case "long PRIORITY_UPDATE":
+                Raw.frame(16, stream: 0, Raw.word(1) + [UInt8](repeating: 0x20, count: 40))
+            case "DATA on a stream that we reset": Raw.data(5, [1])
+            case "HEADERS after the last GOAWAY": Raw.headers(Int32(2 * index + 5))
             case "PRIORITY_UPDATE": Raw.frame(16, stream: 0, Raw.word(1) + Array("u=1".utf8))
             default: Raw.reset(3)
             }
@@ -258,10 +320,24 @@ struct AttackTests {
         #expect(server.application.openCount == 0)
     }
 
-    @Test("A client that trickles its window open keeps its stream")
-    func slowReader() {
+    @Test(
+        "Of a small response, all must be taken in the time of a stalled one; a larger one goes on by the byte",
+        arguments: [false, true]
+    )
+    func slowReader(isStreamed: Bool) {
         let server = Server()
         server.answerAll(String(repeating: "x", count: 1000))
+        if isStreamed {
+            server.application.answer = { exchange, session in
+                exchange.response = [UInt8](repeating: 1, count: 1000)
+                session.submitResponse(
+                    exchange.stream,
+                    status: 200,
+                    fields: FieldSection(),
+                    content: .streamed
+                )
+            }
+        }
         server.receive(Raw.preface + Raw.settings([(4, 0)]))
         _ = server.bytesToSend()
         server.receive(Raw.settingsAcknowledgement + Raw.headers(1))
@@ -271,7 +347,9 @@ struct AttackTests {
             _ = server.bytesToSend()
             server.session.deadlineReached(now: server.now)
         }
-        #expect(server.session.openStreamCount == 1)
+        // The engine judges the rate of a streamed one.
+        #expect(server.session.openStreamCount == (isStreamed ? 1 : 0))
+        #expect(server.application.exchanges.first?.closed == (isStreamed ? nil : .cancel))
         #expect(server.session.end == nil)
     }
 
@@ -338,6 +416,7 @@ struct AttackTests {
         ("an HPACK table larger than allowed", Raw.frame(1, flags: 5, stream: 5, [0x3f, 0xe1, 0xff, 3]), 9),
         ("an HPACK string cut short", Raw.frame(1, flags: 5, stream: 5, [0, 5, 97]), 9),
         ("PRIORITY on stream 0", Raw.frame(2, stream: 0, [0, 0, 0, 0, 16]), 1),
+        ("PRIORITY_UPDATE of stream 0", Raw.frame(16, stream: 0, Raw.word(0) + Array("u=1".utf8)), 1),
         ("PRIORITY_UPDATE on a stream", Raw.frame(16, stream: 1, Raw.word(1)), 1),
     ]
 

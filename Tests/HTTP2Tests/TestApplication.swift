@@ -105,6 +105,10 @@ final class TestApplication: HTTP2SessionDelegate {
         openCount -= 1
     }
 
+    func responseTooLarge(_ stream: HTTP2Stream) {
+        events.append("too large \(stream.id)")
+    }
+
     func readContent(
         _ stream: HTTP2Stream,
         into output: inout OutputBuffer,

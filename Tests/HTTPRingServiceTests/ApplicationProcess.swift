@@ -64,8 +64,8 @@ final class ApplicationProcess {
 }
 
 /// A connection to an HTTP port of this host, one request at a time; gives up after ten seconds.
-final class PortClient {
-    private let number: Int32
+final class PortClient: Sendable {
+    let number: Int32
 
     init(_ port: UInt16) throws {
         number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -89,6 +89,11 @@ final class PortClient {
     func send(_ path: String, method: String = "GET", host: String, content: String = "") {
         let length = content.isEmpty ? "" : "Content-Length: \(content.utf8.count)\r\n"
         let text = "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\n\(length)\r\n\(content)"
+        send(text: text)
+    }
+
+    /// Sends bytes as they are.
+    func send(text: String) {
         let bytes = Array(text.utf8)
         _ = Glibc.send(number, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }

@@ -38,6 +38,7 @@ struct ConfigurationTests {
             [engine]
             loops = 2
             server-header = none
+            proxy-protocol = 8443,10.0.0.5:443 , [2001:DB8::5]:443
             [limits]
             max-request-head-bytes = 16KiB
             max-request-body-size = none
@@ -51,6 +52,8 @@ struct ConfigurationTests {
         #expect(read.controlLimits.queuesPerUser == 3)
         #expect(read.engine.loopCount == 2)
         #expect(read.engine.serverHeader == nil)
+        let places = read.proxyProtocol.map(\.description)
+        #expect(places == ["8443", "10.0.0.5:443", "[2001:db8::5]:443"])
         #expect(read.engine.limits.maxRequestHeadBytes == 16384)
         #expect(read.engine.limits.maxRequestBodySize == nil)
         #expect(read.engine.timeouts.headerWait == .milliseconds(1500))

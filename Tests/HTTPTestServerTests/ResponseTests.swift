@@ -55,6 +55,18 @@ struct ResponseTests {
         #expect(response.body.count == 200_000)
     }
 
+    @Test("A response with Upgrade has the Connection option, too (RFC 9110 §7.8)")
+    func upgradeOption() async throws {
+        let handler: HandlerApplication.Handler = { context in
+            context.response.statusCode = 426
+            try context.response.headers.append(name: "Upgrade", value: "websocket")
+        }
+        #expect(try await answer(TestRequest(), handler)["Connection"] == "Upgrade")
+        #expect(try await answer(http10(), handler)["Connection"] == "Upgrade, close")
+        let kept = try await answer(http10([("Connection", "keep-alive")]), handler)
+        #expect(kept["Connection"] == "Upgrade, keep-alive")
+    }
+
     @Test("The connection is kept as RFC 9112 §9.3 and the response's own Connection say")
     func persistence() async throws {
         #expect(!(try await answer(http10()) { _ in }.keepsConnection))

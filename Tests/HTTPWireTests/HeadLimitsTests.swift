@@ -53,6 +53,32 @@ struct HeadLimitsTests {
         }
     }
 
+    @Test("A target that goes on at the head's limit is 414, one that ends before is not (RFC 9112 §3)")
+    func targetAtHeadLimit() {
+        for targetBytesMax in [99, 100, 101, 8192] {
+            let limits = HeadLimits(headBytesMax: 100, targetBytesMax: targetBytesMax)
+            for start in ["GET /", "GET /?", "GET /%41", "GET http://a/", "OPTIONS *"] {
+                let line = start + String(repeating: "b", count: 9000)
+                let message = Array("\(line) HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+                var head = RequestHead()
+                guard case .refused(.targetTooLong, let offset) = head.parse(message, limits: limits) else {
+                    Issue.record("\(start) with \(targetBytesMax): \(head.parse(message, limits: limits))")
+                    continue
+                }
+                for end in 0..<200 {
+                    let outcome = head.parse(Array(message[..<end]), limits: limits)
+                    #expect(outcome == (end < offset ? .incomplete : .refused(.targetTooLong, at: offset)))
+                }
+            }
+            for count in 80...95 {
+                let target = "/" + String(repeating: "c", count: count - 1)
+                let message = "GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n"
+                let outcome = RequestHead.parsing(message, limits: limits).outcome
+                #expect(outcome == .refused(.headTooLarge, at: 100), "\(count) with \(targetBytesMax)")
+            }
+        }
+    }
+
     @Test("A field line over its limit is 431 (RFC 6585 §5)")
     func field() {
         let limits = HeadLimits(fieldBytesMax: 50)

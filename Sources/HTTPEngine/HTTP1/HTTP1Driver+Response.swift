@@ -125,8 +125,8 @@ extension HTTP1Driver {
             connection.output.append("Transfer-Encoding: chunked\r\n" as StaticString)
         default: break
         }
-        if exchange.status == 101 {
-            connection.output.append("Connection: Upgrade\r\n" as StaticString)
+        if present.contains(.upgrade) || exchange.status == 101 {
+            appendConnectionWithUpgrade(of: exchange)
         } else if !exchange.persists {
             connection.output.append("Connection: close\r\n" as StaticString)
         } else if exchange.head.version == .http10 {
@@ -136,6 +136,21 @@ extension HTTP1Driver {
             appendMissingCommonLines(of: exchange)
         } else {
             connection.output.append(loop.commonLines())
+        }
+        connection.output.append("\r\n" as StaticString)
+    }
+
+    /// `Connection` of a response with `Upgrade`: 101, 426 and any that offers another protocol.
+    ///
+    /// Source: RFC 9110 §7.8, "A sender of Upgrade MUST also send an \"Upgrade\" connection option".
+    private func appendConnectionWithUpgrade(of exchange: Exchange) {
+        connection.output.append("Connection: Upgrade" as StaticString)
+        if exchange.status == 101 {
+            // What becomes of the connection is the new protocol's business.
+        } else if !exchange.persists {
+            connection.output.append(", close" as StaticString)
+        } else if exchange.head.version == .http10 {
+            connection.output.append(", keep-alive" as StaticString)
         }
         connection.output.append("\r\n" as StaticString)
     }

@@ -67,6 +67,15 @@ extension HTTP2Driver: HTTP2SessionDelegate {
         close(stream)
     }
 
+    func responseTooLarge(_ handle: HTTP2Stream) {
+        loop.counters.refusals.count()
+        if let exchange = stream(of: handle)?.exchange {
+            loop.logRefusal(.internalError, connection, head: exchange)
+        } else {
+            loop.logConnectionError(connection, .internalError)
+        }
+    }
+
     func readContent(
         _ handle: HTTP2Stream,
         into output: inout OutputBuffer,

@@ -174,6 +174,18 @@ public struct ConfigurationSetting: Sendable {
         },
         ConfigurationSetting(
             "engine",
+            "proxy-protocol",
+            "none",
+            "Listeners whose connections begin with a PROXY header, as in 8443, 10.0.0.5:443, [::1]:443; or none."
+        ) {
+            (configuration, text) throws(SettingError) in
+            configuration.proxyProtocol =
+                try SettingText.optional(text) { (text) throws(SettingError) in
+                    try SettingText.listeningAddresses(text)
+                } ?? []
+        },
+        ConfigurationSetting(
+            "engine",
             "server-header",
             "HTTPRing",
             "Value of the Server field; none sends none."

@@ -24,6 +24,10 @@ public struct ServiceConfiguration: Sendable {
     public var controlLimits = ControlLimits()
     /// How long requests in progress may take once the service stops.
     public var shutdownTimeout = Duration.seconds(30)
+    /// Where connections begin with a PROXY protocol header, and are refused without one.
+    ///
+    /// Only what stands between clients and service may reach these: whoever connects there can claim any address.
+    public var proxyProtocol: [ListeningAddress] = []
     /// What the engine is told; the state file's time-outs and cache parameters go over it.
     public var engine = EngineOptions()
 

@@ -86,6 +86,25 @@ enum SettingText {
         return mode
     }
 
+    /// Up to 256 ports and addresses with ports, separated by commas: `8443, 10.0.0.5:443, [::1]:443`.
+    static func listeningAddresses(_ text: String) throws(SettingError) -> [ListeningAddress] {
+        let expected = SettingError(
+            "up to 256 ports or addresses with ports, separated by commas, as in 8443, 10.0.0.5:443 or [::1]:443"
+        )
+        let words = text.split(separator: ",", omittingEmptySubsequences: false)
+        guard words.count <= 256 else { throw expected }
+        var addresses: [ListeningAddress] = []
+        for word in words {
+            let word = word.drop { $0 == " " || $0 == "\t" }
+            let end = word.firstIndex { $0 == " " || $0 == "\t" } ?? word.endIndex
+            guard word[end...].allSatisfy({ $0 == " " || $0 == "\t" }),
+                let address = ListeningAddress(String(word[..<end]))
+            else { throw expected }
+            addresses.append(address)
+        }
+        return addresses
+    }
+
     /// `none`, or what `read` makes of the text.
     static func optional<Value>(
         _ text: String,

@@ -52,7 +52,8 @@ extension ControlPlane {
                 client,
                 ControlFailure(
                     .limitReached,
-                    "The process did not answer within \(definition.pingSeconds) seconds; another takes its place. Do not "
+                    "The process did not answer within "
+                        + "\(CountedNoun(definition.pingSeconds, "second")); another takes its place. Do not "
                         + "block the loops of an application, or give it more time with 'httpring update queue "
                         + "name=\(definition.name) ping=SECONDS'."
                 )

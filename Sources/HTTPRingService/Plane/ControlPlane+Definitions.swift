@@ -131,7 +131,8 @@ extension ControlPlane {
         try activator.start(definition)
         queues[id]?.leaving = queue.attached
         audit(client, "recycle", name)
-        return "\(unit) starts; \(queue.attached.count) processes drain when it is ready."
+        let processes = CountedNoun(queue.attached.count, "process", plural: "processes")
+        return "\(unit) starts; \(processes) \(processes.isOne ? "drains" : "drain") when it is ready."
     }
 
     private static func apply(

@@ -114,7 +114,7 @@ extension ControlPlane {
         guard state.reservations.count < limits.reservationsMax - keptFree else {
             throw ControlFailure(
                 .limitReached,
-                "There are \(state.reservations.count) reservations, the limit. Delete some, or raise reservations "
+                "The service has \(CountedNoun(state.reservations.count, "reservation")), the limit. Delete some, or raise reservations "
                     + "in [control]."
             )
         }
@@ -319,7 +319,7 @@ extension ControlPlane {
         try requireAdministrator(client, "delete stored responses")
         let count = try engine.flushCache(url: url, recursive: recursive)
         audit(client, "delete cache", url ?? "all")
-        return "\(count) responses removed."
+        return "\(CountedNoun(count, "response")) removed."
     }
 
     func flushLogs(_ client: LiveClient) throws(ControlFailure) -> String? {

@@ -62,6 +62,7 @@ public final class Service {
 
         var options = configuration.engine
         options.loopCount = min(options.loopCount ?? Processors.usable.count, AttachmentFormat.loopCountMax)
+        options.listeners += configuration.proxyProtocol.map(\.proxyHeaderRule)
         let log = parts.log
         do {
             options.tls = try TLSServerContext(.serving(state.certificates))
@@ -136,9 +137,13 @@ public final class Service {
             care?.tick(now: .milliseconds(Int64(clamping: now)))
         }
         listenerStore.update(now: ControlServer.milliseconds())
-        let count = plane.state.reservations.count
-        notifier.ready("\(count) reservations, \(plane.state.queues.count) queues")
-        log("ready: control socket \(configuration.controlSocket), \(count) reservations")
+        let reservations = CountedNoun(plane.state.reservations.count, "reservation")
+        notifier.ready("\(reservations), \(CountedNoun(plane.state.queues.count, "queue"))")
+        log("ready: control socket \(configuration.controlSocket), \(reservations)")
+        if !configuration.proxyProtocol.isEmpty {
+            let places = configuration.proxyProtocol.map(\.description).joined(separator: ", ")
+            log("connections at \(places) begin with a PROXY protocol header, or are closed")
+        }
         server.run()
         notifier.stopping()
         log("stopping: requests in progress have \(configuration.shutdownTimeout)")

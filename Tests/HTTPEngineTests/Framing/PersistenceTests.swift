@@ -87,6 +87,45 @@ extension EngineSuites {
             )
         }
 
+        @Test(
+            "Upgrade goes with its option (RFC 9110 §7.8), over HTTP/2 neither goes (RFC 9113 §8.2.2)",
+            arguments: Setup.allCases
+        )
+        func upgradeOption(setup: Setup) async throws {
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    try context.response.headers.append(name: "Upgrade", value: "h2c")
+                    try context.response.headers.append(name: "Content-Length", value: "2")
+                    if context.target != "/" {
+                        let options = String(context.target.dropFirst())
+                        try context.response.headers.append(name: "Connection", value: options)
+                    }
+                    try await context.response.write("ok")
+                },
+                { (server) async throws in
+                    for (target, version, connection, answer) in [
+                        ("/", "1.1", "x", "Upgrade"), ("/", "1.1", "close", "Upgrade, close"),
+                        ("/", "1.0", "keep-alive", "Upgrade, keep-alive"),
+                        ("/", "1.0", "x", "Upgrade, close"),
+                        ("/upgrade", "1.1", "x", "Upgrade"), ("/close", "1.1", "x", "Upgrade, close"),
+                        ("/UPGRADE,Close", "1.1", "x", "Upgrade, close"),
+                        ("/upgrade,x-own", "1.1", "x", "x-own, Upgrade"),
+                    ] {
+                        let fields = "Host: localhost:\(server.port)\r\nConnection: \(connection)\r\n\r\n"
+                        let client = try server.client()
+                        let response = try client.exchange("GET \(target) HTTP/\(version)\r\n" + fields)
+                        #expect(response["Upgrade"] == "h2c", "\(target) \(version)")
+                        #expect(response["Connection"] == answer, "\(target) \(version)")
+                        if answer.hasSuffix("close") { #expect(try client.readToEnd().end == .orderly) }
+                    }
+                    let stream = try server.http2Client().get("/upgrade")
+                    #expect(stream.status == 200)
+                    #expect(stream["upgrade"] == nil && stream["connection"] == nil)
+                }
+            )
+        }
+
         @Test("A 1.0 client gets content of unknown length up to the connection's end (RFC 9112 §6.3)")
         func closeDelimited() async throws {
             try await TestEngine.run(

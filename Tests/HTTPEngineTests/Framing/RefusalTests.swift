@@ -114,6 +114,22 @@ extension EngineSuites {
             }
         }
 
+        @Test("A target longer than any head may be is 414, fields over the limit are 431 (RFC 9112 §3)")
+        func longTarget() async throws {
+            var settings = TestSettings()
+            settings.options.limits.maxRequestHeadBytes = 2048
+            try await TestEngine.run(settings, handler: Handlers.describe) { (server) async throws in
+                let target = "/" + String(repeating: "a", count: 9000)
+                let long = try server.client().exchange(server.get(target))
+                #expect(long.status == 414 && long.closes)
+                let fields = "X: " + String(repeating: "a", count: 9000) + "\r\n"
+                let request = "GET / HTTP/1.1\r\nHost: localhost:\(server.port)\r\n\(fields)\r\n"
+                #expect(try server.client().exchange(request).status == 431)
+                let stream = try server.http2Client().get(String(target.prefix(2049)))
+                #expect(stream.status == 414)
+            }
+        }
+
         @Test("A malformed head is refused wherever it is cut")
         func cutHeads() async throws {
             var settings = TestSettings()

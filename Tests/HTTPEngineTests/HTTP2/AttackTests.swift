@@ -176,13 +176,54 @@ extension EngineSuites {
             }
         }
 
-        @Test("A client's GOAWAY lets its streams finish")
-        func clientGoAway() async throws {
+        @Test(
+            "A response whose head is beyond 1 MiB is reset with INTERNAL_ERROR, logged, and its handler learns"
+        )
+        func tooLargeHead() async throws {
+            let lines = LineCollector()
+            let gate = Gate()
+            var settings = TestSettings()
+            settings.options.errorLog = .lines { lines.append($0) }
+            try await TestEngine.run(
+                settings,
+                handler: { context in
+                    guard context.request.path != "/small" else { return }
+                    try context.response.headers.append(
+                        name: "X-Big",
+                        value: String(repeating: "x", count: 2 << 20)
+                    )
+                    try await context.response.write("begun")
+                    if context.request.path == "/streamed" { try await gate.wait() }
+                }
+            ) { (server) async throws in
+                let client = try server.http2Client()
+                for path in ["/whole", "/streamed"] {
+                    let stream = client.request(path)
+                    try client.run { client.responses[stream]?.closed != nil }
+                    #expect(client.responses[stream]?.closed == 2)
+                    #expect(client.responses[stream]?.status == 0)
+                }
+                #expect(eventually { gate.waitingCount == 0 && server.statistics.requestsInProgress == 0 })
+                #expect(try client.get("/small").status == 200)
+                server.engine.flushLogs()
+                #expect(eventually { lines.all.count >= 2 })
+                #expect(
+                    lines.all.count == 2 && lines.all.allSatisfy { $0.contains("Internal") },
+                    "\(lines.all)"
+                )
+            }
+        }
+
+        @Test(
+            "A client's GOAWAY lets its streams finish, whatever stream it names (RFC 9113 §6.8)",
+            arguments: [0, 1, 0x7FFF_FFFF] as [UInt32]
+        )
+        func clientGoAway(last: UInt32) async throws {
             try await TestEngine.run(handler: Handlers.describe) { (server) async throws in
                 let client = try server.client()
                 try client.send(Raw.opening + Raw.settingsAcknowledgement)
                 try client.send(Raw.headers(1, client.lines("GET", "/", port: server.port)))
-                try client.send(Raw.frame(7, stream: 0, Raw.word(0) + Raw.word(0)))
+                try client.send(Raw.frame(7, stream: 0, Raw.word(last) + Raw.word(0)))
                 let (frames, end) = try client.readFramesToEnd()
                 #expect(end == .orderly)
                 #expect(frames.contains { $0.type == 0 && $0.endsStream })

@@ -44,6 +44,28 @@ extension EngineSuites {
             }
         }
 
+        @Test("Upgrade is not stored, so that no answer has it without its option (RFC 9110 §7.8)")
+        func upgrade() async throws {
+            let count = Tally()
+            let handler: TestEngine.Handler = { context in
+                try context.response.headers.append(name: "Upgrade", value: "h2c")
+                try await HTTP2Caching.handler(count)(context)
+            }
+            try await TestEngine.run(handler: handler) { (server) async throws in
+                let client = try server.client()
+                let first = try client.exchange(server.get("/9"))
+                #expect(first["Upgrade"] == "h2c" && first["Connection"] == "Upgrade")
+                for _ in 0..<3 {
+                    let stored = try client.exchange(server.get("/9"))
+                    #expect(stored.body == pattern(9))
+                    #expect(stored["Upgrade"] == nil && stored["Connection"] == nil)
+                }
+                let stream = try server.http2Client().get("/9")
+                #expect(stream["upgrade"] == nil && stream["connection"] == nil)
+                #expect(count.count == 1)
+            }
+        }
+
         @Test("304, 206 and 416 come from the cache as over HTTP/1.1 (RFC 9110 §13, §14)")
         func conditions() async throws {
             let count = Tally()

@@ -272,6 +272,7 @@ extension EngineSuites {
                     let response = try client.exchange(server.get())
                     #expect(response.status == 426)
                     #expect(response["Upgrade"] == "websocket")
+                    #expect(response["Connection"] == "Upgrade", "RFC 9110 §7.8")
                     #expect(response["Sec-WebSocket-Version"] == "13")
                     #expect(response["Content-Type"] == "text/plain")
                     #expect(response["X-Own"] == nil)
@@ -280,6 +281,7 @@ extension EngineSuites {
                 let stream = try server.http2Client().get("/")
                 #expect(stream.status == 426)
                 #expect(stream["sec-websocket-version"] == "13")
+                #expect(stream["upgrade"] == nil && stream["connection"] == nil, "RFC 9113 §8.2.2")
                 #expect(stream["content-length"] == "17")
             }
         }
