@@ -18,6 +18,7 @@ struct SitePolicy {
     /// - Parameters:
     ///   - source: what the site is made of.
     ///   - authorities: the digests of the files that client certificates are verified with.
+    /// - Throws: `TLSConfigurationError` with the code `library` when memory is exhausted.
     init(of source: SiteSource, authorities: [UInt8]) throws(TLSConfigurationError) {
         let clients = source.clientCertificates
         var text = "\(source.isRejecting) \(source.minimumVersion) \(source.maximumVersion) "

@@ -20,6 +20,7 @@ extension TLSEngine {
     /// **Source**: RFC 6066 §11.1, RFC 9110 §7.4.
     ///
     /// - Parameter host: The request's host without its port, as received; empty for none.
+    /// - Returns: whether it may.
     public func mayServe(host: UnsafeRawBufferPointer) -> Bool {
         let number = context.snapshotNumber
         if number == servedHostSnapshot, isServedHost(host) { return true }

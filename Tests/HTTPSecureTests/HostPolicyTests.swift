@@ -71,7 +71,7 @@ struct HostPolicyTests {
         },
     ]
 
-    @Test("A host is served where its binding would have asked the same of the connection", arguments: differences)
+    @Test("A host is served where its binding would have asked the same", arguments: differences)
     func policies(difference: Difference) throws {
         let authorities = directory.write("authorities.pem", TestCertificate.authority.pem)
         let other = binding("other.test") { difference.change(&$0, authorities) }
@@ -91,7 +91,7 @@ struct HostPolicyTests {
         #expect(!engine.isOutdated)
     }
 
-    @Test("Client certificates of other authorities are another policy, the same ones from another file are not")
+    @Test("Other authorities are another policy, the same ones in another file are not")
     func authorities() throws {
         let first = directory.write("first.pem", TestCertificate.authority.pem)
         let copy = directory.write("copy.pem", TestCertificate.authority.pem)

@@ -33,11 +33,12 @@ extension EngineLoop {
         return lookup(RequestPath.routingForm(decoded.span).span)
     }
 
-    /// Why the request in `scratchHead` may not be answered over its connection; nil where it may.
+    /// Finds why the request in `scratchHead` may not be answered over its connection.
     ///
     /// - Parameters:
     ///   - headBytes: the bytes that head's ranges refer to.
     ///   - connection: where it came in.
+    /// - Returns: the refusal, or nil where it may.
     func misdirection(_ headBytes: UnsafeBufferPointer<UInt8>, _ connection: Connection) -> Refusal? {
         if scratchHead.targetForm == .absolute || scratchHead.version == .http2,
             scratchHead.targetIsHTTPS != (connection.tls != nil), !connection.listener.allowsAlternateSchemes

@@ -18,7 +18,8 @@ extension EngineSuites {
                     #expect(response.status == 421)
                 }
                 #expect(
-                    try client.exchange("GET http://\(authority)/ HTTP/1.1\r\nHost: \(authority)\r\n\r\n").status
+                    try client.exchange("GET http://\(authority)/ HTTP/1.1\r\nHost: \(authority)\r\n\r\n")
+                        .status
                         == 200
                 )
                 let second = try server.http2Client()
@@ -35,7 +36,9 @@ extension EngineSuites {
             try await TestEngine.run(try .secure(), handler: Handlers.describe) { (server) async throws in
                 let authority = "localhost:\(server.port)"
                 let client = try server.secureClient()
-                let request = { (scheme: String) in "GET \(scheme)://\(authority)/ HTTP/1.1\r\nHost: \(authority)\r\n\r\n" }
+                let request = { (scheme: String) in
+                    "GET \(scheme)://\(authority)/ HTTP/1.1\r\nHost: \(authority)\r\n\r\n"
+                }
                 #expect(try client.exchange(request("http")).status == 421)
                 #expect(try client.exchange(request("https")).status == 200)
                 let second = try server.secureHTTP2Client()
@@ -47,7 +50,7 @@ extension EngineSuites {
         }
 
         @Test(
-            "A listener may allow other schemes, which its scheme does not follow (Kestrel, AllowAlternateSchemes)",
+            "A listener may allow other schemes; its own stays (Kestrel, AllowAlternateSchemes)",
             arguments: [Setup.oneLoop, .queue]
         )
         func allowed(setup: Setup) async throws {
