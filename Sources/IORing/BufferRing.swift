@@ -3,13 +3,15 @@
 internal import CLinux
 internal import Glibc
 
-/// The receive buffers that a loop lends to the kernel, and the ring through which it does.
+/// Receive buffers of one size that a loop lends to the kernel, and the ring through which it does.
 ///
 /// Loop-affine. A buffer belongs to the kernel until a completion names it, then to the delegate until it is
 /// returned. Returned buffers reach the kernel with one store, once an iteration.
 struct BufferRing {
-    /// The group number that receives name; a loop has one group.
+    /// The group number that receives name for buffers of the usual size.
     static let group: UInt16 = 1
+    /// The group number of the large ones, whose identifiers begin at `countMax`; `Loop.isLarge(buffer:)` tells them.
+    static let largeGroup: UInt16 = 2
     /// The kernel's limit on a buffer ring.
     static let countMax = 32768
 
@@ -24,6 +26,8 @@ struct BufferRing {
     private var tail: UInt16 = 0
     private var publishedTail: UInt16 = 0
 
+    /// The identifier of the first buffer.
+    let firstIdentifier: Int
     /// How many buffers there are: a power of two.
     let count: Int
     /// The size of each.
@@ -31,15 +35,20 @@ struct BufferRing {
     /// How many are with the delegate.
     private(set) var lentCount = 0
 
-    /// Maps `count` buffers, faults them in, registers them and gives all to the kernel.
-    static func create(for ring: inout Ring, count: Int, bufferByteCount: Int) throws(IORingError)
-        -> BufferRing
-    {
+    /// Maps `count` buffers, registers them and gives all to the kernel.
+    ///
+    /// Those of the usual size are faulted in; large ones when they are first used.
+    static func create(
+        for ring: inout Ring,
+        group: UInt16 = BufferRing.group,
+        count: Int,
+        bufferByteCount: Int
+    ) throws(IORingError) -> BufferRing {
         let ringByteCount = count * MemoryLayout<io_uring_buf>.stride
-        let ringMemory = try map(ringByteCount)
+        let ringMemory = try map(ringByteCount, isFaultedIn: true)
         let bytes: UnsafeMutableRawPointer
         do {
-            bytes = try map(count * bufferByteCount)
+            bytes = try map(count * bufferByteCount, isFaultedIn: group == BufferRing.group)
         } catch {
             munmap(ringMemory, ringByteCount)
             throw error
@@ -58,19 +67,23 @@ struct BufferRing {
             lent: lent,
             ringByteCount: ringByteCount,
             mask: UInt16(truncatingIfNeeded: count - 1),
+            firstIdentifier: group == BufferRing.group ? 0 : countMax,
             count: count,
             bufferByteCount: bufferByteCount,
             lentCount: count
         )
-        for identifier in 0..<count {
-            buffers.give(UInt16(truncatingIfNeeded: identifier))
+        for index in 0..<count {
+            buffers.give(UInt16(truncatingIfNeeded: buffers.firstIdentifier + index))
         }
         _ = buffers.publish()
         return buffers
     }
 
-    private static func map(_ byteCount: Int) throws(IORingError) -> UnsafeMutableRawPointer {
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
+    private static func map(
+        _ byteCount: Int,
+        isFaultedIn: Bool
+    ) throws(IORingError) -> UnsafeMutableRawPointer {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | (isFaultedIn ? MAP_POPULATE : 0)
         let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
         guard let memory, memory != MAP_FAILED else {
             throw IORingError(
@@ -93,23 +106,30 @@ struct BufferRing {
     /// How many buffers the kernel holds, as far as completions have told.
     var freeCount: Int { count - lentCount }
 
+    /// Where a buffer is among the others; traps for one that is none of these.
+    @inline(__always)
+    private func index(of identifier: UInt16) -> Int {
+        let index = Int(identifier) &- firstIdentifier
+        precondition(index >= 0 && index < count, "the kernel named a buffer that does not exist")
+        return index
+    }
+
     /// Notes that a completion handed over buffer `identifier`.
     @inline(__always)
     mutating func received(_ identifier: UInt16) {
-        precondition(Int(identifier) < count, "the kernel named a buffer that does not exist")
-        lent[Int(identifier)] = true
+        lent[index(of: identifier)] = true
         lentCount &+= 1
     }
 
     /// The first `byteCount` bytes of a buffer that the delegate holds; none for the result of a failure.
     @inline(__always)
     func contents(of identifier: UInt16, byteCount: Int) -> UnsafeRawBufferPointer {
+        let index = index(of: identifier)
         precondition(
-            Int(identifier) < count && lent[Int(identifier)] && byteCount <= bufferByteCount,
+            lent[index] && byteCount <= bufferByteCount,
             "the bytes of a receive buffer were asked for that the delegate does not hold"
         )
-        let start = bytes + Int(identifier) &* bufferByteCount
-        return UnsafeRawBufferPointer(start: start, count: max(0, byteCount))
+        return UnsafeRawBufferPointer(start: bytes + index &* bufferByteCount, count: max(0, byteCount))
     }
 
     /// Puts a buffer back; the kernel sees it after `publish`.
@@ -117,14 +137,14 @@ struct BufferRing {
     /// Returning a buffer twice would let two connections write to the same memory, so it traps.
     @inline(__always)
     mutating func give(_ identifier: UInt16) {
-        precondition(Int(identifier) < count && lent[Int(identifier)], "a receive buffer was returned twice")
-        lent[Int(identifier)] = false
+        let index = index(of: identifier)
+        precondition(lent[index], "a receive buffer was returned twice")
+        lent[index] = false
         lentCount &-= 1
-        let address = bytes + Int(identifier) &* bufferByteCount
         hr_buffer_ring_write(
             ring,
             tail & mask,
-            address,
+            bytes + index &* bufferByteCount,
             UInt32(truncatingIfNeeded: bufferByteCount),
             identifier
         )

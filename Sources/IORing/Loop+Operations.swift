@@ -30,7 +30,7 @@ extension Loop {
         statistics.foreignWakes = foreign.wakes
         statistics.inFlight = core.pointee.inFlight
         statistics.starved = core.pointee.starved.count
-        statistics.buffersLent = core.pointee.buffers.lentCount
+        statistics.buffersLent = core.pointee.buffers.lentCount + core.pointee.largeBuffers.lentCount
         return statistics
     }
 
@@ -77,6 +77,15 @@ extension Loop {
         hr_prepare_receive_multishot(submission(token), socket, BufferRing.group, token.rawValue)
     }
 
+    /// Receives once, into a buffer of `Configuration.largeBufferByteCount`.
+    ///
+    /// For a socket that much comes from: what one takes at a time is bounded, where a multishot would fill all buffers
+    /// before anybody could tell it to stop. There are few large buffers: a receive that finds none free ends with
+    /// `ENOBUFS`, and is best followed by a multishot into the others.
+    public func receiveLarge(socket: Int32, token: Token) {
+        hr_prepare_receive_once(submission(token), socket, BufferRing.largeGroup, token.rawValue)
+    }
+
     /// Arms a receive that ended with `ENOBUFS` again when buffers have come back.
     ///
     /// Sockets wait in order, and few are armed at a time, so that a shortage does not become a stampede.
@@ -93,6 +102,8 @@ extension Loop {
 
     /// Sends all of `count` bytes; `more` says that the rest of a message follows at once (`MSG_MORE`).
     ///
+    /// With `awaitsRoom` it begins when a third of the socket's buffer is free, as poll(2) sees it
+    /// (`IORING_RECVSEND_POLL_FIRST`), and not as soon as there is room for a byte.
     /// The result is `count`; less when the connection failed or the send was cancelled after some bytes; or a
     /// negative errno. One send at a time for each socket: two could interleave. At most 2 GiB.
     public func send(
@@ -100,11 +111,14 @@ extension Loop {
         pointer: UnsafeRawPointer,
         count: Int,
         more: Bool = false,
+        awaitsRoom: Bool = false,
         token: Token
     ) {
         let flags = Self.sendFlags | (more ? UInt32(MSG_MORE) : 0)
         let bounded = UInt32(truncatingIfNeeded: min(max(count, 0), Int(Int32.max)))
-        hr_prepare_send(submission(token), socket, pointer, bounded, flags, token.rawValue)
+        let entry = submission(token)
+        hr_prepare_send(entry, socket, pointer, bounded, flags, token.rawValue)
+        if awaitsRoom { entry.pointee.ioprio |= hr_poll_first() }
     }
 
     /// Sends the bytes of `count` pieces in order, as `send` does those of one.
@@ -198,13 +212,25 @@ extension Loop {
 
     /// The first `count` bytes of a buffer that a completion handed over; valid until it is returned.
     public func bufferBytes(_ identifier: UInt16, count: Int) -> UnsafeRawBufferPointer {
-        core.pointee.buffers.contents(of: identifier, byteCount: count)
+        if !Self.isLarge(buffer: identifier) {
+            core.pointee.buffers.contents(of: identifier, byteCount: count)
+        } else {
+            core.pointee.largeBuffers.contents(of: identifier, byteCount: count)
+        }
     }
+
+    /// Whether a buffer is one of the large ones.
+    @inlinable
+    public static func isLarge(buffer identifier: UInt16) -> Bool { identifier >= 0x8000 }
 
     /// Gives a buffer back to the kernel, with effect at the end of the iteration.
     ///
     /// Returning a buffer twice traps: two connections would otherwise write to the same memory.
     public func returnBuffer(_ identifier: UInt16) {
-        core.pointee.buffers.give(identifier)
+        if !Self.isLarge(buffer: identifier) {
+            core.pointee.buffers.give(identifier)
+        } else {
+            core.pointee.largeBuffers.give(identifier)
+        }
     }
 }

@@ -91,6 +91,7 @@ extension Loop {
             deferring: configuration.defersTaskRun
         )
         var buffers: BufferRing
+        let largeBuffers: BufferRing
         do throws(IORingError) {
             buffers = try BufferRing.create(
                 for: &ring,
@@ -102,16 +103,35 @@ extension Loop {
             throw error
         }
         do throws(IORingError) {
+            largeBuffers = try BufferRing.create(
+                for: &ring,
+                group: BufferRing.largeGroup,
+                count: configuration.largeBufferCount,
+                bufferByteCount: configuration.largeBufferByteCount
+            )
+        } catch {
+            ring.destroy()
+            buffers.destroy()
+            throw error
+        }
+        do throws(IORingError) {
             let hasVectorisedSend = try ring.preflight(&buffers)
             let doorbell = hr_eventfd()
             guard doorbell >= 0 else { throw IORingError(setUp: "eventfd", code: errno) }
-            let loop = Loop(configuration: configuration, ring: ring, buffers: buffers, doorbell: doorbell)
+            let loop = Loop(
+                configuration: configuration,
+                ring: ring,
+                buffers: buffers,
+                largeBuffers: largeBuffers,
+                doorbell: doorbell
+            )
             loop.core.pointee.hasVectorisedSend = hasVectorisedSend
             return loop
         } catch {
             // The ring first: until it is closed the kernel may write to the buffers.
             ring.destroy()
             buffers.destroy()
+            largeBuffers.destroy()
             throw error
         }
     }

@@ -40,11 +40,17 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
     private static let tickInterval: Int64 = 1_000_000_000
 
     /// Takes over a ring and its buffers, which the calling thread created.
-    init(configuration: Configuration, ring: Ring, buffers: BufferRing, doorbell: Int32) {
+    init(
+        configuration: Configuration,
+        ring: Ring,
+        buffers: BufferRing,
+        largeBuffers: BufferRing,
+        doorbell: Int32
+    ) {
         self.configuration = configuration
         let now = MonotonicTime.read()
         core = .allocate(capacity: 1)
-        core.initialize(to: LoopCore(ring: ring, buffers: buffers, now: now))
+        core.initialize(to: LoopCore(ring: ring, buffers: buffers, largeBuffers: largeBuffers, now: now))
         clock = .allocate(capacity: 1)
         clock.initialize(to: LoopClock(now: now, wallClockSeconds: 0, wallClockExpiry: now))
         wheel = .allocate(capacity: 1)
@@ -62,6 +68,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
         // With operations abandoned the kernel may still write to the buffers, so they stay for ever.
         if !core.pointee.hasAbandoned {
             core.pointee.buffers.destroy()
+            core.pointee.largeBuffers.destroy()
         }
         core.pointee.ready.destroy()
         core.pointee.ring.destroyScratch()
@@ -192,7 +199,11 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
         for index in 0..<count {
             let completion = batch[index]
             if let buffer = completion.bufferID {
-                core.pointee.buffers.received(buffer)
+                if !Self.isLarge(buffer: buffer) {
+                    core.pointee.buffers.received(buffer)
+                } else {
+                    core.pointee.largeBuffers.received(buffer)
+                }
             }
             if completion.token.isLoops {
                 completedOwn(completion)
@@ -270,6 +281,7 @@ public final class Loop: TaskExecutor, @unchecked Sendable {
     /// Shows the kernel the buffers that came back, and arms receives that waited for them.
     private func returnBuffers() {
         _ = core.pointee.buffers.publish()
+        _ = core.pointee.largeBuffers.publish()
         guard core.pointee.starved.count > 0 else { return }
         var budget = min(Self.rearmBudget, core.pointee.buffers.freeCount)
         while budget > 0, let (socket, token) = core.pointee.starved.popFirst() {

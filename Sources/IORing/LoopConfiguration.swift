@@ -4,8 +4,9 @@ extension Loop {
     /// The sizes and the placement of a loop.
     ///
     /// Memory: about 64 bytes for each submission entry, 16 for each completion entry and
-    /// `bufferCount * bufferByteCount` for receive buffers, faulted in at start. The queues and the buffer ring,
-    /// 220 KiB by default, count against `RLIMIT_MEMLOCK` of an unprivileged user.
+    /// `bufferCount * bufferByteCount` for receive buffers, faulted in at start; large ones take theirs when they are
+    /// first used. The queues and the buffer rings, 220 KiB by default, count against `RLIMIT_MEMLOCK` of an
+    /// unprivileged user.
     public struct Configuration: Sendable {
         /// Entries of the submission queue; rounded up to a power of two, at most 32768.
         public var submissionEntries: Int
@@ -15,6 +16,10 @@ extension Loop {
         public var bufferCount: Int
         /// The size of each receive buffer, 64 bytes to 1 MiB.
         public var bufferByteCount: Int
+        /// Receive buffers for sockets that much comes from at once; rounded as `bufferCount`.
+        public var largeBufferCount: Int
+        /// The size of each of those, up to 1 MiB.
+        public var largeBufferByteCount: Int
         /// The processor the thread is pinned to; `nil` leaves that to the scheduler.
         public var pinnedCPU: Int?
         /// The name of the thread; the kernel keeps 15 bytes.
@@ -31,6 +36,8 @@ extension Loop {
             completionEntries: Int = 8192,
             bufferCount: Int = 1024,
             bufferByteCount: Int = 2048,
+            largeBufferCount: Int = 32,
+            largeBufferByteCount: Int = 64 << 10,
             pinnedCPU: Int? = nil,
             name: String = "loop",
             spin: Duration = .zero
@@ -39,6 +46,8 @@ extension Loop {
             self.completionEntries = completionEntries
             self.bufferCount = bufferCount
             self.bufferByteCount = bufferByteCount
+            self.largeBufferCount = largeBufferCount
+            self.largeBufferByteCount = largeBufferByteCount
             self.pinnedCPU = pinnedCPU
             self.name = name
             self.spin = spin
@@ -51,6 +60,9 @@ extension Loop {
             result.completionEntries = min(max(completionEntries, result.submissionEntries, 1), 65536)
             result.bufferCount = Self.powerOfTwo(atLeast: min(max(bufferCount, 1), BufferRing.countMax))
             result.bufferByteCount = min(max(bufferByteCount, 64), 1 << 20)
+            let largeCount = min(max(largeBufferCount, 1), BufferRing.countMax)
+            result.largeBufferCount = Self.powerOfTwo(atLeast: largeCount)
+            result.largeBufferByteCount = min(max(largeBufferByteCount, result.bufferByteCount), 1 << 20)
             return result
         }
 

@@ -9,6 +9,7 @@ internal import CLinux
 struct LoopCore {
     var ring: Ring
     var buffers: BufferRing
+    var largeBuffers: BufferRing
     var ready = JobQueue(capacity: 256)
     var sleeps = SleepHeap()
     var starved = StarvedReceives()
@@ -29,9 +30,10 @@ struct LoopCore {
     /// Whether the kernel takes several pieces of memory in one SEND (6.17).
     var hasVectorisedSend = false
 
-    init(ring: Ring, buffers: BufferRing, now: MonotonicTime) {
+    init(ring: Ring, buffers: BufferRing, largeBuffers: BufferRing, now: MonotonicTime) {
         self.ring = ring
         self.buffers = buffers
+        self.largeBuffers = largeBuffers
         nextTick = now
         lastWork = now
         foreignSpare.reserveCapacity(64)

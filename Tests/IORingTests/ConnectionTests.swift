@@ -241,6 +241,41 @@ struct ConnectionTests {
         connected.harness.end()
     }
 
+    @Test("A receive into large buffers takes more at a time, and ends with ENOBUFS when none is free")
+    func largeBuffers() async throws {
+        let sizes = Loop.Configuration(
+            bufferCount: 4,
+            bufferByteCount: 64,
+            largeBufferCount: 2,
+            largeBufferByteCount: 1000
+        )
+        let connected = try await Connected(sizes)
+        let bytes = pattern(3000)
+        connected.client.send(bytes)
+        let socket = connected.socket
+        func receive() async -> Completion {
+            await connected.harness.run { loop, _ in
+                loop.receiveLarge(socket: socket, token: token(Kind.receive))
+            }
+            return await connected.harness.next(Kind.receive)
+        }
+        let first = await receive()
+        let second = await receive()
+        #expect(first.result == 1000 && second.result == 1000)
+        #expect([first, second].allSatisfy { $0.bufferID.map { Loop.isLarge(buffer: $0) } == true })
+        #expect([first, second].allSatisfy { !$0.hasMore })
+        #expect(await receive().isOutOfBuffers)
+        #expect(await connected.harness.run { loop, _ in loop.statistics.buffersLent } == 2)
+        #expect(await connected.take(first) == Array(bytes[..<1000]))
+        #expect(await connected.take(second) == Array(bytes[1000..<2000]))
+        // The small ones were there all the time, and the large ones are again.
+        await connected.receive()
+        let small = await connected.harness.next(Kind.receive)
+        #expect(small.result == 64 && small.bufferID.map { Loop.isLarge(buffer: $0) } == false)
+        #expect(await connected.take(small) == Array(bytes[2000..<2064]))
+        connected.harness.end()
+    }
+
     @Test("A socket that waits for buffers can be closed; its receive is forgotten")
     func closeWhileStarved() async throws {
         let connected = try await Connected(.init(bufferCount: 1, bufferByteCount: 64))

@@ -58,18 +58,24 @@ struct ValueTests {
             submissionEntries: -1,
             completionEntries: 0,
             bufferCount: 0,
-            bufferByteCount: 0
+            bufferByteCount: 0,
+            largeBufferCount: 0,
+            largeBufferByteCount: 0
         ).bounded
         #expect(small.submissionEntries == 1 && small.completionEntries == 1)
         #expect(small.bufferCount == 1 && small.bufferByteCount == 64)
+        #expect(small.largeBufferCount == 1 && small.largeBufferByteCount == 64)
         let large = Loop.Configuration(
             submissionEntries: .max,
             completionEntries: .max,
             bufferCount: .max,
-            bufferByteCount: .max
+            bufferByteCount: .max,
+            largeBufferCount: .max,
+            largeBufferByteCount: .max
         ).bounded
         #expect(large.submissionEntries == 32768 && large.completionEntries == 65536)
         #expect(large.bufferCount == 32768 && large.bufferByteCount == 1 << 20)
+        #expect(large.largeBufferCount == 32768 && large.largeBufferByteCount == 1 << 20)
         #expect(Loop.Configuration(bufferCount: 1025).bounded.bufferCount == 2048)
     }
 

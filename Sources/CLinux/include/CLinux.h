@@ -149,6 +149,15 @@ static inline void hr_prepare_receive_multishot(hr_submission *_Nonnull entry, i
                              .user_data = user_data};
 }
 
+static inline void hr_prepare_receive_once(hr_submission *_Nonnull entry, int socket, uint16_t group,
+                                           uint64_t user_data) {
+    *entry = (hr_submission){.opcode = IORING_OP_RECV,
+                             .flags = IOSQE_BUFFER_SELECT,
+                             .fd = socket,
+                             .buf_group = group,
+                             .user_data = user_data};
+}
+
 static inline void hr_prepare_send(hr_submission *_Nonnull entry, int socket, const void *_Nonnull bytes,
                                    uint32_t count, uint32_t flags, uint64_t user_data) {
     *entry = (hr_submission){.opcode = IORING_OP_SEND,
@@ -195,6 +204,8 @@ static inline void hr_prepare_read(hr_submission *_Nonnull entry, int file, void
 }
 
 static inline uint32_t hr_poll_in(void) { return POLLIN; }
+
+static inline uint16_t hr_poll_first(void) { return IORING_RECVSEND_POLL_FIRST; }
 
 static inline void hr_prepare_poll(hr_submission *_Nonnull entry, int fd, uint32_t events, int multishot,
                                    uint64_t user_data) {

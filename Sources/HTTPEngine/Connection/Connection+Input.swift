@@ -35,6 +35,7 @@ extension Connection {
         let bytes = loop.ring.bufferBytes(id, count: byteCount)
         hasNewInput = true
         touch()
+        chooseBuffers(id, byteCount)
         if let tls {
             decrypt(UnsafeRawBufferPointer(bytes), tls)
             loop.ring.returnBuffer(id)
@@ -57,6 +58,34 @@ extension Connection {
         }
         driver?.inputArrived()
         if inputCount > listener.inputCountMax { pauseInput() }
+    }
+
+    /// Receives into buffers of the other size from now on, when what comes is of it.
+    ///
+    /// An upload in buffers that suit requests costs a completion for each two kilobytes, and all but the first of an
+    /// iteration are copied behind the first.
+    @inline(__always)
+    private func chooseBuffers(_ id: UInt16, _ byteCount: Int) {
+        let isLarge = Loop.isLarge(buffer: id)
+        let size = loop.ring.configuration.bufferByteCount
+        guard isLarge ? byteCount <= size : byteCount == size else {
+            unfitReceiveCount = 0
+            return
+        }
+        changeBuffers(from: isLarge)
+    }
+
+    @inline(never)
+    private func changeBuffers(from isLarge: Bool) {
+        guard isLarge == receivesLarge else { return }
+        unfitReceiveCount += 1
+        guard unfitReceiveCount >= (isLarge ? 4 : 16) else { return }
+        unfitReceiveCount = 0
+        receivesLarge = !isLarge
+        guard receive == .armed else { return }
+        // It completes as cancelled and is armed again.
+        receive = .cancelling
+        loop.ring.cancel(token(.receive), token: token(.cancel))
     }
 
     /// Makes the input stand in memory of our own with room for `spare` bytes more.

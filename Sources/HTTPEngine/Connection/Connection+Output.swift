@@ -103,8 +103,10 @@ extension Connection {
             pointer: base,
             count: bytes.count,
             more: !queued.isEmpty,
+            awaitsRoom: awaitsRoom,
             token: token(.send)
         )
+        awaitsRoom = false
         if minSendBytesPerSecond > 0, sendDeadline == 0 {
             sendDeadline = loop.ring.now.nanoseconds &+ loop.rateWindow
             acknowledgedAtWindowStart = -1

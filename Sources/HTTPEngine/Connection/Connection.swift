@@ -51,6 +51,10 @@ final class Connection {
     @exclusivity(unchecked) var ownedCapacity = 0
     @exclusivity(unchecked) var receive = ReceiveState.off
     @exclusivity(unchecked) var wantsInput = true
+    /// Whether it receives into large buffers, as much comes at once.
+    @exclusivity(unchecked) var receivesLarge = false
+    /// How many receives in a row were of the other buffers' size.
+    @exclusivity(unchecked) var unfitReceiveCount: UInt8 = 0
     @exclusivity(unchecked) var isPeerFinished = false
 
     // Output: `output` gathers; `inFlight` is the kernel's until its completion.
@@ -60,6 +64,8 @@ final class Connection {
     @exclusivity(unchecked) var inFlight: OutputSegment?
     @exclusivity(unchecked) var inFlightByteCount = 0
     @exclusivity(unchecked) var lingersAfterOutput = false
+    /// Whether the next send is to wait until a good part of the socket's buffer is free.
+    @exclusivity(unchecked) var awaitsRoom = false
     @exclusivity(unchecked) var bytesReceived: UInt64 = 0
     @exclusivity(unchecked) var bytesSent: UInt64 = 0
 
@@ -103,9 +109,12 @@ final class Connection {
         acceptedAt = loop.ring.now.nanoseconds
         lingeredByteCount = 0
         wantsInput = true
+        receivesLarge = false
+        unfitReceiveCount = 0
         isPeerFinished = false
         hasNewInput = false
         lingersAfterOutput = false
+        awaitsRoom = false
         bytesReceived = 0
         bytesSent = 0
         addresses = nil
@@ -263,7 +272,7 @@ final class Connection {
         if hasNewInput {
             hasNewInput = false
             // What is being sent would fail, and tell.
-            if inFlight == nil, receive == .armed { findLostEnd() }
+            if inFlight == nil, receive == .armed, !receivesLarge { findLostEnd() }
         }
     }
 
@@ -330,6 +339,11 @@ final class Connection {
         } else if completion.isOutOfBuffers {
             // Paused meanwhile: `resumeInput` arms it again.
             guard wantsInput else { return }
+            if receivesLarge {
+                // There are few of those; others have them now.
+                receivesLarge = false
+                return armReceive()
+            }
             receive = .parked
             loop.ring.receiveWhenBuffersReturn(socket: socket, token: token(.receive))
         } else if !completion.isCancelled {
@@ -343,9 +357,12 @@ final class Connection {
 
     func armReceive() {
         receive = .armed
-        loop.ring.receiveMultishot(socket: socket, token: token(.receive))
+        if receivesLarge {
+            loop.ring.receiveLarge(socket: socket, token: token(.receive))
+        } else {
+            loop.ring.receiveMultishot(socket: socket, token: token(.receive))
+        }
     }
-
 }
 
 /// Kinds of operations in the tokens of an engine's ring.

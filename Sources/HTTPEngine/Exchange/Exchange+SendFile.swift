@@ -57,14 +57,15 @@ extension Exchange: HTTPSendFileFeature {
         var offset = offset
         var remaining = byteCount
         while remaining > 0, driver != nil {
-            var count =
-                isPassed
-                ? sendPassedDirectly(descriptor, offset, remaining)
-                : sendDirectly(descriptor, offset, min(remaining, 1 << 30))
-            if count == 0 {
-                let wanted = Int(min(remaining, Int64(Exchange.filePieceByteCount)))
-                count = try await readPiece(descriptor, offset, wanted)
-            }
+            let direct = sendDirectly(descriptor, offset, remaining, isPassed: isPassed)
+            offset += Int64(direct)
+            remaining -= Int64(direct)
+            guard remaining > 0 else { return }
+            // After a direct piece the socket is full, or it is another connection's turn: a small one goes through
+            // the ring as soon as there is ample room, and the next direct piece finds that room.
+            if direct > 0 { driver?.directOutput(of: self)?.awaitsRoom = true }
+            let piece = direct > 0 ? Exchange.pacingPieceByteCount : Exchange.filePieceByteCount
+            let count = try await readPiece(descriptor, offset, Int(min(remaining, Int64(piece))))
             guard count > 0 else {
                 // The file became shorter under us: only the end of the connection can say so.
                 abort()
@@ -72,11 +73,17 @@ extension Exchange: HTTPSendFileFeature {
             }
             offset += Int64(count)
             remaining -= Int64(count)
-            if remaining > 0 { try await waitForOutput(below: Exchange.filePieceByteCount / 2) }
+            if remaining > 0 { try await waitForOutput(below: direct > 0 ? 0 : piece / 2) }
         }
     }
 
     static let filePieceByteCount = 128 << 10
+
+    /// What goes through the ring between two direct pieces.
+    static let pacingPieceByteCount = 16 << 10
+
+    /// What is sent directly at a time, so that a client that takes it as fast as it comes leaves others their turn.
+    static let directPieceByteCountMax: Int64 = 2 << 20
 
     /// Files from this size on go from the page cache to the socket without a copy; below it one send of head
     /// and content together is cheaper.
@@ -95,30 +102,31 @@ extension Exchange: HTTPSendFileFeature {
         return head.method == .get && (policy != .automatic || responseFields.contains(id: .cacheControl))
     }
 
-    /// What is sent at once of a file that another process passed: its end must be in the page cache, too.
-    static let passedFileByteCountMax: Int64 = 1 << 20
-
-    /// Sends from the page cache to the socket what another process passed, as far as the socket takes it at once.
-    func sendPassedDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
-        let count = min(byteCount, Exchange.passedFileByteCountMax)
-        guard count >= Exchange.directFileByteCountMin,
-            CachedFile.isCached(descriptor, at: offset + count - 1)
+    /// Sends from the page cache to the socket, as far as the socket takes it at once.
+    ///
+    /// What the page cache does not hold would hold up the loop while the disk is read: the piece's first page is
+    /// looked for, and its last where the disk's read-ahead may not have come so far, or another process may have
+    /// passed a file that it cuts meanwhile.
+    ///
+    /// - Returns: bytes sent; 0 where that can't be.
+    func sendDirectly(
+        _ descriptor: Int32,
+        _ offset: Int64,
+        _ byteCount: Int64,
+        isPassed: Bool
+    ) -> Int {
+        let wanted = min(byteCount, Exchange.directPieceByteCountMax)
+        guard wanted >= Exchange.directFileByteCountMin, framing == .fixed,
+            let connection = driver?.directOutput(of: self),
+            CachedFile.isCached(descriptor, at: offset)
         else {
             return 0
         }
-        return sendDirectly(descriptor, offset, count)
-    }
-
-    /// Sends from the page cache to the socket, as far as the socket takes it at once; 0 where that can't be.
-    private func sendDirectly(_ descriptor: Int32, _ offset: Int64, _ byteCount: Int64) -> Int {
-        guard byteCount >= Exchange.directFileByteCountMin, framing == .fixed,
-            let connection = driver?.directOutput(of: self)
-        else {
-            return 0
+        if isPassed || wanted > Int64(Exchange.filePieceByteCount) {
+            guard CachedFile.isCached(descriptor, at: offset + wanted - 1) else { return 0 }
         }
-        let wanted = Int(byteCount)
-        guard CachedFile.isCached(descriptor, at: offset), connection.sendOutputNow() else { return 0 }
-        return max(0, connection.sendFileNow(descriptor, offset: offset, byteCount: wanted))
+        guard connection.sendOutputNow() else { return 0 }
+        return max(0, connection.sendFileNow(descriptor, offset: offset, byteCount: Int(wanted)))
     }
 
     /// Counts the file's bytes into the response and commits the head; `false` when none are to be sent.

@@ -41,7 +41,7 @@ final class EngineLoop: LoopDelegate {
     @exclusivity(unchecked) var targetsOfQueue: [UInt64: [RouteTarget]] = [:]
     @exclusivity(unchecked) private var listeners: [LoopListener?] = []
     @exclusivity(unchecked) private var retiredListeners: [LoopListener] = []
-    @exclusivity(unchecked) private var connections: ContiguousArray<Connection> = []
+    @exclusivity(unchecked) private(set) var connections: ContiguousArray<Connection> = []
     @exclusivity(unchecked) private var freeSlots: ContiguousArray<UInt32> = []
     @exclusivity(unchecked) private var touched: ContiguousArray<Unmanaged<Connection>> = []
     @exclusivity(unchecked) private var touchedSpare: ContiguousArray<Unmanaged<Connection>> = []
@@ -121,7 +121,9 @@ final class EngineLoop: LoopDelegate {
             let connection = connections[slot]
             if connection.generation & Token.generationMask == token.generation {
                 connection.completed(kind, completion)
-                if counters.requests.load(ordering: .relaxed) &- answeredCount >= EngineLoop.sliceRequestCount
+                let requestCount = counters.requests.load(ordering: .relaxed) &- answeredCount
+                if requestCount >= EngineLoop.sliceRequestCount
+                    || kind == .receive && completion.result >= EngineLoop.sliceByteCount
                 {
                     finishSlice()
                 }
@@ -164,6 +166,8 @@ final class EngineLoop: LoopDelegate {
 
     /// How many requests an iteration takes in before it answers them.
     private static let sliceRequestCount: UInt64 = 32
+    /// How many bytes at a time have their handler run at once, which takes them from where they are.
+    private static let sliceByteCount: Int32 = 16 << 10
 
     /// The iteration ends: what was produced leaves, what was received and not consumed is moved to memory.
     func flush() {
@@ -424,6 +428,7 @@ final class EngineLoop: LoopDelegate {
         isDraining = true
         for listener in listeners { if let listener { close(listener) } }
         for connection in connections where connection.isInUse { connection.beginDrain() }
+        for port in queues.all(ServicePort.self) { port.announceStop() }
         if openCount == 0 { reportDrained() }
     }
 

@@ -317,7 +317,7 @@ final class RemoteRequest {
         var sent: Int64 = 0
         for _ in 0..<4 where sent < part.byteCount {
             let (offset, count) = (part.offset + sent, part.byteCount - sent)
-            sent += Int64(exchange.sendPassedDirectly(file.descriptor, offset, count))
+            sent += Int64(exchange.sendDirectly(file.descriptor, offset, count, isPassed: true))
         }
         guard self.exchange != nil else { return }
         guard sent < part.byteCount else { return fileEnded(isLast: isLast) }

@@ -27,6 +27,16 @@ extension TestEngine {
         await engine.onLoop(0) { loop in loop.plaintext.byteCountMax = 0 }
     }
 
+    /// For each connection of the only loop whether it receives into large buffers.
+    func receivesLarge() async -> [Bool] {
+        let result = Mutex<[Bool]>([])
+        await engine.onLoop(0) { loop in
+            let open = loop.connections.filter(\.isInUse)
+            result.withLock { $0 = open.map(\.receivesLarge) }
+        }
+        return result.withLock { $0 }
+    }
+
     /// Holds up the only loop until the gate is opened.
     func holdLoop() -> LoopGate {
         let gate = LoopGate()
