@@ -38,6 +38,7 @@ struct ConfigurationTests {
             [engine]
             loops = 2
             server-header = none
+            allow-alternate-schemes = yes
             proxy-protocol = 8443,10.0.0.5:443 , [2001:DB8::5]:443
             [limits]
             max-request-head-bytes = 16KiB
@@ -52,6 +53,7 @@ struct ConfigurationTests {
         #expect(read.controlLimits.queuesPerUser == 3)
         #expect(read.engine.loopCount == 2)
         #expect(read.engine.serverHeader == nil)
+        #expect(read.engine.allowsAlternateSchemes)
         let places = read.proxyProtocol.map(\.description)
         #expect(places == ["8443", "10.0.0.5:443", "[2001:db8::5]:443"])
         #expect(read.engine.limits.maxRequestHeadBytes == 16384)
