@@ -193,7 +193,7 @@ let package = Package(
             name: "HTTPEngineTests",
             dependencies: [
                 "CNGHTTP2", "COpenSSL", "CQueueTransport", "HTTP2", "HTTPEngine", "HTTPFeatures",
-                "HTTPSecure",
+                "HTTPMiddleware", "HTTPSecure",
                 "HTTPWire", "IORing", "QueueTransport", "TestKit", "URLPrefixes",
             ],
             resources: [.copy("Logs/LogCorpus")],
@@ -218,7 +218,8 @@ let package = Package(
         .testTarget(
             name: "HTTPRingTests",
             dependencies: [
-                "HTTPRing", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes", "TestKit",
+                "HTTPRing", "HTTPMiddleware", "HTTPTestServer", "HTTPFeatures", "HTTPWire", "TestAppRoutes",
+                "TestKit",
             ],
             swiftSettings: swiftSettings
         ),

@@ -155,6 +155,8 @@ extension HTTP2Session {
             streamNumbers.verdict(onClosed: id) != .fine
         else { return chargeControlFrame(1) }
         chargeReset()
+        // At once, so that one reset of it waits to be sent and no more.
+        streamNumbers.wasReset(id)
         if nghttp2_submit_rst_stream(session, 0, id, HTTP2ErrorCode.streamClosed.rawValue) != 0 { fail() }
     }
 

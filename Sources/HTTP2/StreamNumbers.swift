@@ -54,6 +54,7 @@ struct StreamNumbers {
 
     /// Notes that we have reset a stream.
     mutating func wasReset(_ id: Int32) {
+        guard !resets.contains(id) else { return }
         guard resets.count == Self.resetCountMax else {
             resets.append(id)
             return

@@ -15,6 +15,8 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
         case identity
         /// Bytes go through the encoder.
         case encoding(ContentEncoder)
+        /// The response to a HEAD has the fields of a coding; what is written is not looked at.
+        case discarding
         /// The response is complete.
         case ended
     }
@@ -53,12 +55,23 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
         guard case .undecided = state else { return }
         state = .identity
         if response.hasStarted || response.statusCode == 101 { return }
+        if response.statusCode == 304 { return decideWithoutContent() }
         guard settings.isCompressible(request, response) else { return }
-        if let wholeByteCount, wholeByteCount < settings.byteCountMin { return }
+        if let wholeByteCount, wholeByteCount < settings.byteCountMin {
+            // A HEAD may write nothing of what a GET would.
+            guard request.knownMethod == .head, wholeByteCount == 0 else { return }
+            guard response.responseHeaders.contains(id: .contentLength) else { return decideWithoutContent() }
+        }
         addVary()
-        guard let coding, request.knownMethod != .head, !settings.bearsSecretOverHTTPS(request, response),
-            let encoder = try? ContentEncoder(coding, level: settings.level(of: coding))
-        else { return }
+        guard let coding, !settings.bearsSecretOverHTTPS(request, response) else { return }
+        if request.knownMethod == .head {
+            // The fields of a GET, but for a length that only encoding would tell (RFC 9110 §8.6, §9.3.2).
+            changeFields(coding)
+            state = .discarding
+            held = []
+            return
+        }
+        guard let encoder = try? ContentEncoder(coding, level: settings.level(of: coding)) else { return }
         state = .encoding(encoder)
         changeFields(coding)
         if let caching, caching.cachePolicy == .automatic, response.statusCode == 200,
@@ -66,6 +79,35 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
         {
             caching.cachePolicy = .timeToLive(lifetime)
         }
+    }
+
+    /// Gives a 304 the fields that the 200 in its place would have had (RFC 9110 §15.4.5), also a HEAD that does not
+    /// say how much a GET would write.
+    ///
+    /// A 304 seldom names its media type. Without one, `Vary` is added in any case, and the tag becomes weak where the
+    /// client holds the weak one, which it has from here.
+    private func decideWithoutContent() {
+        let fields = response.responseHeaders
+        guard settings.mayBeCompressed(fields) else { return }
+        let type = fields[FieldID.contentType]
+        if let type, !settings.isListed(type) { return }
+        addVary()
+        guard coding != nil, !settings.bearsSecretOverHTTPS(request, response),
+            let tag = fields[FieldID.eTag]
+        else { return }
+        if type != nil || holdsWeakTag(tag) { weakenTag() }
+    }
+
+    /// Whether If-None-Match lists the weak form of a tag.
+    private func holdsWeakTag(_ tag: String) -> Bool {
+        guard let held = request.value(of: .ifNoneMatch) else { return false }
+        let list = held.utf8.span
+        var isHeld = false
+        FieldSyntax.forEachElement(list) { range in
+            isHeld = FieldSyntax.string(list.extracting(range)) == "W/" + tag
+            return !isHeld
+        }
+        return isHeld
     }
 
     private func addVary() {
@@ -84,6 +126,10 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
         for id in [FieldID.contentLength, .acceptRanges, .contentMD5, .contentDigest] {
             _ = response.responseHeaders.remove(id: id)
         }
+        weakenTag()
+    }
+
+    private func weakenTag() {
         if let tag = response.responseHeaders[FieldID.eTag], tag.hasPrefix("\"") {
             try? response.responseHeaders.set(id: .eTag, value: "W/" + tag)
         }
@@ -106,6 +152,7 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
             try await write(first)
         case .identity: try await body.write(bytes)
         case .encoding(let encoder): try await encode(bytes, .gather, with: encoder)
+        case .discarding: break
         case .ended: throw HTTPResponseError(.alreadyCompleted)
         }
     }
@@ -152,7 +199,7 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
             held = []
             if !content.isEmpty { try await body.write(content) }
         case .encoding(let encoder): try await encode([], .finish, with: encoder)
-        case .identity, .ended: break
+        case .identity, .discarding, .ended: break
         }
         state = .ended
     }
@@ -177,7 +224,7 @@ final class CompressingBody: HTTPResponseBodyFeature, HTTPSendFileFeature {
             held = []
             if !first.isEmpty { try await body.write(first) }
         case .identity: break
-        case .encoding:
+        case .encoding, .discarding:
             throw HTTPResponseError(.fileUnavailable, "a file cannot follow content that is being compressed")
         case .ended: throw HTTPResponseError(.alreadyCompleted)
         }

@@ -11,7 +11,8 @@ import URLPrefixes
 /// the connection's remote address and port and the request's scheme, authority and `pathBase`; the entries used
 /// up are removed; the values before are in `HTTPOriginalRequestFeature`. What is malformed is not believed, nor
 /// is anything left of it; the request goes on with what was found so far. A client that reaches
-/// the server without a proxy can say what it likes: its address is not known.
+/// the server without a proxy can say what it likes: its address is not known. A proxy that does not tell the
+/// client's address (`unknown`, `_hidden`) is believed in the rest; the address stays what it was.
 ///
 /// Put it before all other middleware. Cost: nothing but a look at the fields for a request without them.
 /// Source: RFC 7239; ASP.NET Core's ForwardedHeadersMiddleware, but that an unknown sender is never believed,
@@ -130,12 +131,18 @@ public struct ForwardedHeaders: RequestMiddleware {
                 break
             }
             if parts.contains(.address), let text = hop.client {
-                guard let client = ForwardedAddress(text) else {
+                guard let node = ForwardedNode(text) else {
                     if requiresSymmetry { return nil }
                     break
                 }
-                outcome.client = client
-                isSenderKnown = isKnown(client.address)
+                switch node {
+                case .address(let client):
+                    outcome.client = client
+                    isSenderKnown = isKnown(client.address)
+                case .hidden:
+                    // The proxy keeps to itself who sent it the request.
+                    isSenderKnown = false
+                }
             } else if parts.contains(.address), requiresSymmetry {
                 return nil
             } else {

@@ -106,10 +106,49 @@ enum ForwardedList {
     }
 }
 
+/// Who sent a request to a proxy, as `X-Forwarded-For` and `for=` write it.
+///
+/// Source: RFC 7239 §6.
+enum ForwardedNode {
+    /// An address; see `ForwardedAddress`.
+    case address(ForwardedAddress)
+    /// `unknown`, or an identifier that only the proxy understands, such as `_hidden`; either perhaps with a port.
+    case hidden
+
+    init?(_ text: String) {
+        if let address = ForwardedAddress(text) {
+            self = .address(address)
+            return
+        }
+        guard text.utf8.count <= Self.byteCountMax else { return nil }
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard FieldSyntax.equalsIgnoringCase(String(parts[0]), "unknown") || Self.isObfuscated(parts[0])
+        else {
+            return nil
+        }
+        if parts.count > 1, ForwardedAddress.port(parts[1]) == nil { return nil }
+        self = .hidden
+    }
+
+    private static let byteCountMax = 256
+
+    /// `"_" 1*( ALPHA / DIGIT / "." / "_" / "-")`.
+    static func isObfuscated(_ text: Substring) -> Bool {
+        text.utf8.count > 1 && text.utf8.first == UInt8(ascii: "_")
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+                default: "._-".utf8.contains(byte)
+                }
+            }
+    }
+}
+
 /// An address with an optional port, as `X-Forwarded-For` and `for=` write it.
 ///
-/// **Shape**: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`. Names, `unknown`,
-/// and identifiers such as `_hidden` are no addresses.
+/// **Shape**: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`, and for a port that the
+/// proxy keeps to itself `192.0.2.1:_p`, which counts as none. Names, `unknown`, and identifiers such as `_hidden`
+/// are no addresses.
 struct ForwardedAddress {
     var address: IPAddressLiteral
     var port: Int
@@ -125,10 +164,7 @@ struct ForwardedAddress {
         if text.utf8.last != UInt8(ascii: "]") {
             guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return nil }
             host = text[..<colon]
-            let digits = text[text.utf8.index(after: colon)...]
-            guard (1...5).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-                let number = Int(digits), number <= 65535
-            else { return nil }
+            guard let number = Self.port(text[text.utf8.index(after: colon)...]) else { return nil }
             port = number
         }
         if host.utf8.first == UInt8(ascii: "[") {
@@ -143,5 +179,14 @@ struct ForwardedAddress {
             }
             self.address = address
         }
+    }
+
+    /// The number of a port, 0 for one that is not told; nil for what is no port.
+    static func port(_ text: Substring) -> Int? {
+        if ForwardedNode.isObfuscated(text) { return 0 }
+        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let number = Int(text), number <= 65535
+        else { return nil }
+        return number
     }
 }

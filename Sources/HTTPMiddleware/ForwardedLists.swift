@@ -35,7 +35,10 @@ struct ForwardedLists {
             lists.append(List(field: field, entries: []))
             return
         }
-        let entries = ForwardedList.elements(value, honoursQuotes: honoursQuotes)
+        var entries = ForwardedList.elements(value, honoursQuotes: honoursQuotes)
+        // RFC 9110 §5.6.1.2 has empty elements ignored. The lists of X-Forwarded-* have no grammar, but belong
+        // together by their places.
+        if field == .forwarded { entries.removeAll(where: \.isEmpty) }
         hopCount = max(hopCount, entries.count)
         lists.append(List(field: field, entries: entries))
     }

@@ -57,29 +57,57 @@ enum RedirectTarget {
     }
 
     /// Path and query as the client sent them, or, where a proxy took part of the path away, as it wrote them.
+    ///
+    /// What was sent is sent back without decoding and encoding it, which would not give the same (RFC 3986 §2.4).
     static func pathAndQuery(of context: HTTPContext) -> String {
         let request = context.request
+        let sent = pathAndQuery(ofTarget: request.rawTarget)
         let original = context.features[(any HTTPOriginalRequestFeature).self]
-        if original == nil || original?.pathBase == request.pathBase, request.rawTarget.hasPrefix("/"),
-            !request.rawTarget.hasPrefix("//")
-        {
-            return request.rawTarget
+        guard let original, original.pathBase != request.pathBase else { return sent }
+        if let rest = rest(of: sent, below: original.pathBase) {
+            return withoutLeadingSlashes(encode(request.pathBase) + rest)
         }
-        let path = encode(request.pathBase + request.path)
-        // "//host" would be another host's.
-        let trimmed = path.drop { $0 == "/" }
-        return "/" + trimmed + request.queryString
+        return withoutLeadingSlashes(encode(request.pathBase + request.path)) + request.queryString
     }
 
-    /// Percent-encodes what a path cannot hold; escapes that are there stay, as `%2F` in a decoded path.
+    /// Path and query of a request-target in any form, as they were sent, with one slash before them.
+    static func pathAndQuery(ofTarget target: String) -> String {
+        if target.utf8.first == UInt8(ascii: "/") { return withoutLeadingSlashes(target) }
+        // Absolute form: `scheme://authority`, then what there is. `*` has no path.
+        guard let scheme = target.firstRange(of: "://") else { return "/" }
+        let rest = target[scheme.upperBound...].drop { $0 != "/" && $0 != "?" }
+        return withoutLeadingSlashes(String(rest))
+    }
+
+    /// What follows a prefix's path in a path that is in plain form, so that it can be told without decoding.
+    private static func rest(of path: String, below prefixPath: String) -> Substring? {
+        guard path.utf8.starts(with: prefixPath.utf8) else { return nil }
+        let rest = Substring(path.utf8.dropFirst(prefixPath.utf8.count))
+        switch rest.utf8.first {
+        case nil, UInt8(ascii: "/"), UInt8(ascii: "?"): break
+        default: return nil
+        }
+        // Dot segments could lead out of the prefix.
+        let path = path.prefix { $0 != "?" }
+        return path.contains("/.") || path.contains("\\") ? nil : rest
+    }
+
+    /// "//host" would be another host's to a client that resolves it against a URL.
+    private static func withoutLeadingSlashes(_ path: String) -> String {
+        "/" + path.drop { $0 == "/" }
+    }
+
+    /// Percent-encodes what a path cannot hold, and a decoded `%`.
+    ///
+    /// The escapes that `RequestPath.decode(_:)` leaves as they are stay: `%2F`, and bytes from 0x80 up.
     static func encode(_ path: String) -> String {
         var bytes: [UInt8] = []
         let source = Array(path.utf8)
         let digits = Array("0123456789ABCDEF".utf8)
         for (index, byte) in source.enumerated() {
             let isEscape =
-                byte == UInt8(ascii: "%") && index + 2 < source.count && isHexadecimal(source[index + 1])
-                && isHexadecimal(source[index + 2])
+                byte == UInt8(ascii: "%") && index + 2 < source.count
+                && isEscapeLeftAlone(source[index + 1], source[index + 2])
             if isEscape || isPathByte(byte) {
                 bytes.append(byte)
             } else {
@@ -87,6 +115,11 @@ enum RedirectTarget {
             }
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isEscapeLeftAlone(_ high: UInt8, _ low: UInt8) -> Bool {
+        guard isHexadecimal(high), isHexadecimal(low) else { return false }
+        return high >= UInt8(ascii: "8") || (high == UInt8(ascii: "2") && low | 0x20 == UInt8(ascii: "f"))
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {

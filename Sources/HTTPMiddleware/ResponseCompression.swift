@@ -7,7 +7,7 @@ import HTTPWire
 ///
 /// A response is compressed where all of this holds; otherwise it is sent as it is:
 ///
-/// - the request is no HEAD and its `Accept-Encoding` names one of the codings;
+/// - the request's `Accept-Encoding` names one of the codings;
 /// - the status has content and is not 206, and the response has neither `Content-Encoding` nor `Content-Range`;
 /// - the media type is one of `mediaTypes`; what is compressed already, such as images and archives, is none of them;
 /// - `Cache-Control` does not say `no-transform`;
@@ -16,7 +16,8 @@ import HTTPWire
 ///
 /// `Vary: Accept-Encoding` is added to every response whose bytes depend on the field, compressed or not, so that
 /// caches, the server's own among them, keep a variant for each coding. `Content-Length`, `Accept-Ranges` and
-/// the digests are removed, a strong `ETag` becomes weak (RFC 9110 §8.8.3).
+/// the digests are removed, a strong `ETag` becomes weak (RFC 9110 §8.8.3). The answer to a HEAD has the fields of the
+/// GET, without a length (§9.3.2), and a 304 the `Vary` and `ETag` of the 200 in its place (§15.4.5).
 ///
 /// Content written gathers in the encoder; `flush()` puts out what was written so far, so that streams stay live.
 /// A file sent without anything written before goes out as it is, from the page cache.
@@ -94,10 +95,15 @@ public struct ResponseCompression: RequestMiddleware {
         guard (200...599).contains(status), status != 204, status != 205, status != 206, status != 304 else {
             return false
         }
+        guard let type = fields[FieldID.contentType], isListed(type) else { return false }
+        return mayBeCompressed(fields)
+    }
+
+    /// Whether nothing but perhaps the media type keeps a response with these fields from being compressed.
+    func mayBeCompressed(_ fields: FieldSection) -> Bool {
         guard !fields.contains(id: .contentEncoding), !fields.contains(id: .contentRange) else {
             return false
         }
-        guard let type = fields[FieldID.contentType], isListed(type) else { return false }
         if let control = fields[FieldID.cacheControl] {
             guard !FieldSyntax.listContains("no-transform", in: control.utf8.span) else { return false }
         }
@@ -126,7 +132,8 @@ public struct ResponseCompression: RequestMiddleware {
         return isPrivate
     }
 
-    private func isListed(_ contentType: String) -> Bool {
+    /// Whether a media type is one of `mediaTypes`.
+    func isListed(_ contentType: String) -> Bool {
         let end = contentType.utf8.firstIndex { $0 == UInt8(ascii: ";") || $0 == 0x20 || $0 == 0x09 }
         let type = contentType[..<(end ?? contentType.endIndex)].lowercased()
         guard let slash = type.utf8.firstIndex(of: UInt8(ascii: "/")) else { return false }

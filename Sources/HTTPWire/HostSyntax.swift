@@ -79,7 +79,7 @@ enum IPLiteral {
     }
 
     /// `IPv6address` of RFC 3986 §3.2.2: up to eight groups, one `::`, an IPv4 address as the last two groups.
-    private static func isIPv6(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Bool {
+    static func isIPv6(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Bool {
         var groups = 0
         var hasGap = false
         var offset = start
@@ -112,7 +112,7 @@ enum IPLiteral {
     }
 
     /// `IPv4address` of RFC 3986 §3.2.2: four numbers from 0 to 255 without leading zeros.
-    private static func isIPv4(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Bool {
+    static func isIPv4(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Bool {
         var parts = 0
         var offset = start
         while offset < end, parts < 4 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What names a cached response: scheme, port, local address, host and request-target.
+/// What names a cached response: scheme, port, local address, host and request-target, and what else of a request
+/// middleware may have rewritten it by.
 ///
 /// The path and the query count as the client wrote them: two spellings of one path are two keys.
 /// The hash is Swift's, seeded anew in each process, so a peer cannot aim for collisions. The
@@ -12,7 +13,8 @@
 /// Source: HTTP Server API, response cache; the local address counts where the request was routed
 /// by it (`HTTP_REQUEST_FLAG_IP_ROUTED`).
 public struct CacheKey: Hashable, Sendable {
-    /// scheme, port (2), address length, host length (2), address, host, target; empty names nothing.
+    /// scheme, port (2), address length, host length (2), target length (3), address, host, target, and the parts
+    /// of `append`; empty names nothing.
     private(set) var bytes: [UInt8]
 
     /// Makes a key that names nothing: it is never stored and never found.
@@ -59,22 +61,37 @@ public struct CacheKey: Hashable, Sendable {
         bytes.removeAll(keepingCapacity: true)
         guard localAddress.count <= 255, host.count <= 65_535, target.count <= 65_535 else { return false }
         bytes.reserveCapacity(Self.prefixByteCount + localAddress.count + host.count + target.count + 1)
-        let prefix: InlineArray<6, UInt8> = [
+        let lacksPath = target.isEmpty || target[0] == UInt8(ascii: "?")
+        let targetByteCount = target.count + (lacksPath ? 1 : 0)
+        let prefix: InlineArray<9, UInt8> = [
             isSecure ? 1 : 0,
             UInt8(truncatingIfNeeded: port >> 8),
             UInt8(truncatingIfNeeded: port),
             UInt8(truncatingIfNeeded: localAddress.count),
             UInt8(truncatingIfNeeded: host.count >> 8),
             UInt8(truncatingIfNeeded: host.count),
+            UInt8(truncatingIfNeeded: targetByteCount >> 16),
+            UInt8(truncatingIfNeeded: targetByteCount >> 8),
+            UInt8(truncatingIfNeeded: targetByteCount),
         ]
         ByteOperations.append(prefix.span, to: &bytes)
         if !localAddress.isEmpty { ByteOperations.append(localAddress, to: &bytes) }
         ByteOperations.appendLowercased(host, to: &bytes)
-        if target.isEmpty || target[0] == UInt8(ascii: "?") {
-            bytes.append(UInt8(ascii: "/"))
-        }
+        if lacksPath { bytes.append(UInt8(ascii: "/")) }
         ByteOperations.append(target, to: &bytes)
         return true
+    }
+
+    /// Adds one more part: a tag that says what it is, its length, its bytes.
+    ///
+    /// A part that is too long (65,535 bytes) makes the key name nothing.
+    mutating func append(_ tag: UInt8, _ value: Span<UInt8>) {
+        guard !isEmpty else { return }
+        guard value.count <= 65_535 else { return bytes.removeAll(keepingCapacity: true) }
+        bytes.append(tag)
+        bytes.append(UInt8(truncatingIfNeeded: value.count >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: value.count))
+        ByteOperations.append(value, to: &bytes)
     }
 
     /// Whether the key names nothing.
@@ -107,7 +124,7 @@ public struct CacheKey: Hashable, Sendable {
     }
 
     /// Bytes before the local address.
-    private static let prefixByteCount = 6
+    private static let prefixByteCount = 9
 
     /// Where the local address is.
     var addressRange: Range<Int> {
@@ -123,6 +140,8 @@ public struct CacheKey: Hashable, Sendable {
 
     /// Where the target is.
     var targetRange: Range<Int> {
-        hostRange.upperBound..<bytes.count
+        guard !isEmpty else { return 0..<0 }
+        let start = hostRange.upperBound
+        return start..<start + (Int(bytes[6]) << 16 | Int(bytes[7]) << 8 | Int(bytes[8]))
     }
 }

@@ -50,7 +50,9 @@ extension CacheRequestBlockers {
         .translate,
         .expect,
         .ifMatch,
-        .ifUnmodifiedSince
+        .ifUnmodifiedSince,
+        .forwarded,
+        .upgrade
     )
 
     @inline(never)
@@ -66,8 +68,12 @@ extension CacheRequestBlockers {
             insert(.credentials)
         case .range, .ifRange:
             insert(.range)
+        case .forwarded:
+            insert(.forwarded)
         case .ifMatch, .ifUnmodifiedSince:
             insert(.precondition)
+        case .upgrade where !ByteOperations.equalIgnoringCase(value, "h2c"):
+            insert(.upgrade)
         case .translate where ByteOperations.equalIgnoringCase(value, "f"):
             insert(.translate)
         case .expect where !ByteOperations.equalIgnoringCase(value, "100-continue"):

@@ -3,14 +3,15 @@
 /// What keeps a request away from the response cache, found while its head is read.
 ///
 /// Source: HTTP Server API, conditions on the request: GET alone, no entity body, no `Authorization` and
-/// anonymous, no `Range` or `If-Range` to store, no `Translate: f`, and no `Expect` but `100-continue`.
+/// anonymous, no `Range` or `If-Range` to store, no `Translate: f`, and no `Expect` but `100-continue`;
+/// beyond it, no `Forwarded` and no `Upgrade`.
 /// (HTTP/0.9, which is not cached either, does not get as far as having a head.)
 public struct CacheRequestBlockers: OptionSet, Sendable {
     /// The bits.
-    public let rawValue: UInt8
+    public let rawValue: UInt16
 
     /// Makes a set from its bits.
-    public init(rawValue: UInt8) {
+    public init(rawValue: UInt16) {
         self.rawValue = rawValue
     }
 
@@ -32,6 +33,12 @@ public struct CacheRequestBlockers: OptionSet, Sendable {
     public static let expectation = Self(rawValue: 1 << 5)
     /// The request has `If-Match` or `If-Unmodified-Since`, which are the application's to judge.
     public static let precondition = Self(rawValue: 1 << 6)
+
+    /// The request has `Forwarded`, which may say of it anything that the key has otherwise.
+    public static let forwarded = Self(rawValue: 1 << 7)
+    /// The request has an `Upgrade` to something else than `h2c`, such as `websocket`, which a stored page must not
+    /// answer in the application's place.
+    public static let upgrade = Self(rawValue: 1 << 8)
 
     /// Whether the response to the request may be stored.
     @inlinable

@@ -19,7 +19,10 @@ public struct CacheVariants: Sendable {
         others.isEmpty && first.coding == .identity
     }
 
-    /// Finds the fresh entry to serve: the most compact coding that the client takes.
+    /// Finds the fresh entry to serve: of what the client takes what it likes best, the most compact among equals.
+    ///
+    /// None is served to a client that likes the bytes without a coding better than every coding there is, unless they
+    /// are there. Cost: no allocation. Source: RFC 9110 §12.5.3.
     ///
     /// - Parameters:
     ///   - accepted: The codings that the client takes.
@@ -28,13 +31,13 @@ public struct CacheVariants: Sendable {
     @inline(__always)
     public func entry(accepting accepted: ContentCodings, now: Int64) -> CacheEntry? {
         guard others.isEmpty else { return best(accepting: accepted, now: now) }
-        return first.isFresh(at: now) && accepted.contains(first.coding) ? first : nil
+        return first.isFresh(at: now) && accepted.allows(first.coding) ? first : nil
     }
 
     private func best(accepting accepted: ContentCodings, now: Int64) -> CacheEntry? {
-        var best: CacheEntry?
-        for entry in entries where entry.isFresh(at: now) && accepted.contains(entry.coding) {
-            if let chosen = best, chosen.coding.preference >= entry.coding.preference { continue }
+        var best = first.isFresh(at: now) && accepted.allows(first.coding) ? first : nil
+        for entry in others where entry.isFresh(at: now) && accepted.allows(entry.coding) {
+            if let best, !accepted.prefers(entry.coding, to: best.coding) { continue }
             best = entry
         }
         return best

@@ -38,44 +38,79 @@ public enum ContentCoding: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// A set of content codings: those that a client takes.
+/// The content codings that a client takes, and how much it likes each.
 ///
 /// Identity is always among them: an entry without a coding is served to anyone, as HTTP.sys does.
-public struct ContentCodings: OptionSet, Sendable {
-    /// The bits, one for each raw value of `ContentCoding`.
-    public let rawValue: UInt8
+public struct ContentCodings: Equatable, Sendable {
+    /// Ten bits for each coding, in the order of their raw values: the weight in thousandths.
+    ///
+    /// That of identity is 0 where the client does not name it.
+    private var weights: UInt64 = 0
 
-    /// Makes a set from its bits.
-    public init(rawValue: UInt8) {
-        self.rawValue = rawValue
+    /// Makes what a client takes that names no codings: identity alone.
+    public init() {}
+
+    /// Makes what a client takes that names these codings and likes them equally.
+    public init(_ codings: ContentCoding...) {
+        for coding in codings { set(1000, of: coding) }
     }
 
-    /// Makes the set of the codings that an `Accept-Encoding` gives a weight above 0.
+    /// Reads an `Accept-Encoding`, its lines joined.
     ///
-    /// Without the field, hand in nothing: a client that does not name codings is sent none.
+    /// Without the field, make an empty value: a client that does not name codings is sent none.
     ///
-    /// Source: RFC 9110 §12.5.3.
-    public init(acceptEncoding: Span<UInt8>) {
-        self = []
+    /// Cost: some passes over the list; no allocation. Source: RFC 9110 §12.5.3.
+    public init(acceptEncoding list: Span<UInt8>) {
         for coding in ContentCoding.allCases {
-            if let weight = FieldSyntax.weight(of: coding.text, in: acceptEncoding), weight > 0 {
-                insert(Self(coding))
+            var name = coding.text
+            switch coding {
+            case .identity:
+                // `*` speaks of codings.
+                guard Self.isNamed(name, in: list) else { continue }
+            case .gzip:
+                // The old name counts as the new one.
+                if !Self.isNamed(name, in: list), Self.isNamed("x-gzip", in: list) { name = "x-gzip" }
+            case .deflate, .brotli, .zstandard:
+                break
             }
-        }
-        // The old name counts as the new one; where there is `*`, it would only repeat what `*` says.
-        guard FieldSyntax.weight(of: "*", in: acceptEncoding) == nil else { return }
-        if let weight = FieldSyntax.weight(of: "x-gzip", in: acceptEncoding), weight > 0 {
-            insert(Self(.gzip))
+            set(FieldSyntax.weight(of: name, in: list) ?? 0, of: coding)
         }
     }
 
-    /// Makes the set of one coding.
-    public init(_ coding: ContentCoding) {
-        self.rawValue = 1 << coding.rawValue
+    private static func isNamed(_ name: StaticString, in list: Span<UInt8>) -> Bool {
+        var isNamed = false
+        FieldSyntax.forEachElement(list) { range in
+            let element = list.extracting(range)
+            var end = 0
+            while end < element.count, FieldSyntax.isTokenByte(element[end]) { end += 1 }
+            isNamed = ByteOperations.equalIgnoringCase(element.extracting(..<end), name)
+            return !isNamed
+        }
+        return isNamed
     }
 
-    /// Tells whether the set has a coding.
+    private mutating func set(_ weight: Int, of coding: ContentCoding) {
+        weights |= UInt64(truncatingIfNeeded: weight & 0x3FF) << (10 * UInt64(coding.rawValue))
+    }
+
+    /// The weight that the client gives to a coding, 0 to 1000; of identity 0 where the client does not name it.
+    public func weight(of coding: ContentCoding) -> Int {
+        Int(weights >> (10 * UInt64(coding.rawValue)) & 0x3FF)
+    }
+
+    /// Tells whether the client takes a coding.
     public func contains(_ coding: ContentCoding) -> Bool {
-        coding == .identity || contains(Self(coding))
+        coding == .identity || weight(of: coding) > 0
+    }
+
+    /// Tells whether the client takes a coding, and likes it no less than the bytes without one.
+    @inline(__always)
+    func allows(_ coding: ContentCoding) -> Bool {
+        contains(coding) && weight(of: coding) >= weight(of: .identity)
+    }
+
+    /// Tells which of two codings that it takes to send the client.
+    func prefers(_ coding: ContentCoding, to other: ContentCoding) -> Bool {
+        (weight(of: coding), coding.preference) > (weight(of: other), other.preference)
     }
 }

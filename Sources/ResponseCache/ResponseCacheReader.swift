@@ -66,7 +66,7 @@ public struct ResponseCacheReader: ~Copyable {
     /// - Returns: The entry, or nil if there is none for the client.
     public mutating func lookup(
         _ key: CacheKey,
-        accepting accepted: ContentCodings = [],
+        accepting accepted: ContentCodings = ContentCodings(),
         now: Int64
     ) -> CacheEntry? {
         refresh()

@@ -56,6 +56,16 @@ struct LateFrameTests {
         #expect(server.session.end == nil)
     }
 
+    @Test("However much DATA comes on a closed stream, one reset of it is sent (RFC 9113 §5.1)")
+    func muchDataOnClosed() {
+        let server = Server.opened()
+        server.answerAll("")
+        _ = server.exchangeRaw(Raw.headers(1))
+        for _ in 0..<150 { server.receive(Raw.data(1, [1])) }
+        #expect(SentFrame.all(server.bytesToSend()).filter { $0.type == 3 }.count == 1)
+        #expect(server.session.end == nil)
+    }
+
     @Test("DATA on one closed stream after the other ends the session as resets do")
     func dataOnClosedFlood() {
         let server = Server.opened()

@@ -103,7 +103,7 @@ struct CompressionTests {
         #expect(response.text == String(repeating: "x", count: 255))
     }
 
-    @Test("Responses without content stay as they are", arguments: [204, 304, 200])
+    @Test("Responses without content stay as they are", arguments: [204, 205, 200])
     func empty(_ status: Int) async throws {
         let request = TestRequest(headers: [("Accept-Encoding", "gzip")])
         let response = try await answer(request, ResponseCompression()) { context in
@@ -117,15 +117,106 @@ struct CompressionTests {
         #expect(response.body.isEmpty)
     }
 
-    @Test("HEAD is answered without a coding, and varies")
-    func head() async throws {
-        let request = TestRequest(method: "HEAD", headers: [("Accept-Encoding", "gzip")])
-        let response = try await answer(request, ResponseCompression()) { context in
-            try await context.response.respond(type: "text/plain", Self.text)
+    @Test(
+        "HEAD has the fields of the GET, but for a length that only encoding tells (RFC 9110 §8.6, §9.3.2)",
+        arguments: ["gzip", "identity"],
+        ["written", "declared", "declared and written", "streamed", "short", "unlikely", "empty"]
+    )
+    func head(_ accept: String, _ kind: String) async throws {
+        func ask(_ method: String) async throws -> TestResponse {
+            let request = TestRequest(method: method, headers: [("Accept-Encoding", accept)])
+            return try await answer(request, ResponseCompression()) { context in
+                context.setField("Content-Type", kind == "unlikely" ? "image/png" : "text/plain")
+                context.setField("ETag", "\"abc\"")
+                context.setField("Accept-Ranges", "bytes")
+                let text = kind == "short" ? "short" : kind == "empty" ? "" : Self.text
+                if kind.hasPrefix("declared") { context.response.contentLength = Int64(text.utf8.count) }
+                if kind == "streamed" { try await context.response.start() }
+                if kind == "declared", context.features.request?.knownMethod == .head { return }
+                try await context.response.write(text)
+                if kind == "streamed" { try await context.response.flush() }
+            }
         }
-        #expect(response["Content-Encoding"] == nil)
+        let (get, head) = (try await ask("GET"), try await ask("HEAD"))
+        #expect(head.body.isEmpty)
+        #expect(head["Vary"] == (kind == "empty" ? "Accept-Encoding" : get["Vary"]))
+        for name in ["Content-Encoding", "Accept-Ranges", "Content-Type"] {
+            #expect(head[name] == get[name], "\(name)")
+        }
+        // What a GET without content would have written is not known.
+        #expect(head["ETag"] == (kind == "empty" && accept == "gzip" ? "W/\"abc\"" : get["ETag"]))
+        let isCoded = get["Content-Encoding"] != nil
+        #expect(isCoded == (accept == "gzip" && !["short", "unlikely", "empty"].contains(kind)))
+        if isCoded { #expect(head["Content-Length"] == nil) }
+        if let length = head["Content-Length"] { #expect(length == get["Content-Length"]) }
+    }
+
+    @Test("HEAD for what is sent from a file has no coding, as the GET has none (RFC 9110 §9.3.2)")
+    func headOfFile() async throws {
+        for method in ["HEAD", "GET"] {
+            let request = TestRequest(method: method, headers: [("Accept-Encoding", "gzip")])
+            let response = try await answer(request, ResponseCompression()) { context in
+                context.setField("Content-Type", "text/plain")
+                context.setField("ETag", "\"abc\"")
+                try await context.features.responseBody?.sendFile("/proc/self/exe", offset: 0, byteCount: 300)
+            }
+            #expect(response["Content-Encoding"] == nil)
+            #expect(response["Content-Length"] == "300")
+            #expect(response["ETag"] == "\"abc\"")
+        }
+    }
+
+    @Test(
+        "304 has the Vary and the ETag that the 200 in its place would have had (RFC 9110 §15.4.5)",
+        arguments: [
+            // Accept-Encoding, If-None-Match, fields of the response, Vary, ETag
+            ("gzip", "\"x\"", "Content-Type: text/plain", "Accept-Encoding", "W/\"x\""),
+            ("gzip", "*", "Content-Type: text/plain", "Accept-Encoding", "W/\"x\""),
+            ("identity", "\"x\"", "Content-Type: text/plain", "Accept-Encoding", "\"x\""),
+            ("gzip", "\"x\"", "Content-Type: image/png", nil, "\"x\""),
+            ("gzip", "W/\"x\"", "", "Accept-Encoding", "W/\"x\""),
+            ("gzip", "\"y\", W/\"x\"", "", "Accept-Encoding", "W/\"x\""),
+            // The type is not told, and the client has the form that was sent as it is: an image, or a file.
+            ("gzip", "\"x\"", "", "Accept-Encoding", "\"x\""),
+            ("identity", "W/\"x\"", "", "Accept-Encoding", "\"x\""),
+            ("gzip", "W/\"x\"", "Vary: Accept-Encoding, Cookie", "Accept-Encoding, Cookie", "W/\"x\""),
+            ("gzip", "W/\"x\"", "Cache-Control: no-transform", nil, "\"x\""),
+            ("gzip", "W/\"x\"", "Content-Encoding: br", nil, "\"x\""),
+        ] as [(String, String, String, String?, String)]
+    )
+    func notModified(
+        _ accept: String,
+        _ held: String,
+        _ fields: String,
+        _ vary: String?,
+        _ tag: String
+    ) async throws {
+        let request = TestRequest(headers: [("Accept-Encoding", accept), ("If-None-Match", held)])
+        let response = try await answer(request, ResponseCompression()) { context in
+            context.response.statusCode = 304
+            context.setField("ETag", "\"x\"")
+            for (name, value) in fieldLines(fields) { context.setField(name, value) }
+        }
+        #expect(response.statusCode == 304)
+        #expect(response["Vary"] == vary)
+        #expect(response["ETag"] == tag)
+        #expect(response["Content-Encoding"] == (fields.hasSuffix(": br") ? "br" : nil))
+    }
+
+    @Test("304 to a request with a secret over https keeps the tag of the form that is not compressed")
+    func notModifiedSecret() async throws {
+        var options = TestServerOptions()
+        options.urlPrefix = "https://*:443/"
+        options.tls = TestTLSConnection()
+        let request = TestRequest(
+            headers: [("Accept-Encoding", "gzip"), ("If-None-Match", "W/\"x\""), ("Cookie", "a=b")]
+        )
+        let response = try await answer(request, options: options, ResponseCompression()) { context in
+            context.response.statusCode = 304
+            context.setField("ETag", "\"x\"")
+        }
         #expect(response["Vary"] == "Accept-Encoding")
-        #expect(response.body.isEmpty)
+        #expect(response["ETag"] == "\"x\"")
     }
 
     @Test("What was flushed can be decoded before the response ends", arguments: CompressionCoding.allCases)

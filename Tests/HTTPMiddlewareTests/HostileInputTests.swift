@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import HTTPFeatures
 import HTTPTestServer
+import HTTPWire
 import Testing
 
 @testable import HTTPMiddleware
@@ -36,6 +37,46 @@ struct HostileInputTests {
             _ = MediaRanges.names("text", "plain", in: text)
             _ = RedirectTarget.encode(text)
             _ = RedirectTarget.host(of: text)
+        }
+    }
+
+    @Test("What the response cache leaves out of a key as a client's address is one to ForwardedHeaders, too")
+    func addresses() {
+        func isAddress(_ text: String) -> Bool { HostSyntax.isAddress(text.utf8.span) }
+        var random = Generator(state: 7)
+        let parts = [
+            "192", "0", "255", "256", "01", ".", ".", ".", ":", ":", "::", "2001", "db8", "[", "]", "ffff",
+            "_x",
+            "80", "65535", "65536", "v1", "%", "1.2.3.4", "[::1]", "::1",
+        ]
+        var count = 0
+        for _ in 0..<50_000 {
+            let text = (0..<random.next(10)).map { _ in parts[random.next(parts.count)] }.joined()
+            guard isAddress(text) else { continue }
+            count += 1
+            #expect(ForwardedAddress(text) != nil, "\(text)")
+        }
+        #expect(count > 500)
+        for text in [
+            "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:65535", "::",
+            "::ffff:192.0.2.1", "1:2:3:4:5:6:7:8",
+        ] {
+            #expect(isAddress(text), "\(text)")
+        }
+        for text in [
+            "", "unknown", "_x", "192.0.2", "192.0.2.1:", "192.0.2.1:65536", "192.0.2.1:_x", "[192.0.2.1]",
+            "2001:db8::1%eth0", "[2001:db8::1", "[v1.a]", "a.example", "192.0.2.1 ", "1:2:3:4:5:6:7:8:9",
+        ] {
+            #expect(!isAddress(text), "\(text)")
+        }
+    }
+
+    private struct Generator {
+        var state: UInt64
+
+        mutating func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
         }
     }
 

@@ -50,6 +50,9 @@ struct RedirectTests {
             ("http://b.example/x?y", "b.example", "https://b.example/x?y"),
             ("/", "[::1]:8080", "https://[::1]/"),
             ("//evil.example/x", "a.example", "https://a.example/evil.example/x"),
+            ("http://b.example", "b.example", "https://b.example/"),
+            ("http://b.example//evil.example", "b.example", "https://b.example/evil.example"),
+            ("/%2F/evil.example", "a.example", "https://a.example/%2F/evil.example"),
         ]
     )
     func redirect(_ target: String, _ host: String, _ location: String) async throws {
@@ -57,6 +60,45 @@ struct RedirectTests {
         let response = try await answer(request, HTTPSRedirection()) { _ in Issue.record("the handler ran") }
         #expect(response.statusCode == 307)
         #expect(response["Location"] == location)
+    }
+
+    @Test(
+        "Path and query are sent back as they came, neither decoded nor encoded again (RFC 3986 §2.4)",
+        arguments: [
+            ("//a%2541", "/a%2541"), ("http://a.example/a%2541?b%2541", "/a%2541?b%2541"),
+            ("http://a.example//a%2541", "/a%2541"), ("/a%2541", "/a%2541"), ("/%2e/%61", "/%2e/%61"),
+            ("//%C0%25C0%252F", "/%C0%25C0%252F"),
+        ]
+    )
+    func decodedOnce(_ target: String, _ expected: String) async throws {
+        let request = TestRequest(target, headers: [("Host", "a.example")])
+        let response = try await answer(request, HTTPSRedirection())
+        #expect(response["Location"] == "https://a.example" + expected)
+    }
+
+    @Test(
+        "A prefix that a proxy took away is put before the path as it was sent (RFC 3986 §2.4)",
+        arguments: [
+            ("http://*:80/", "/a%2541?b%2541", "/outer/a%2541?b%2541"),
+            ("http://*:80/", "//a%2541", "/outer/a%2541"),
+            ("http://*:80/in/", "/in/a%2541?b", "/outer/a%2541?b"), ("http://*:80/in/", "/in", "/outer"),
+            ("http://*:80/in/", "/in?a", "/outer?a"),
+            // Not in plain form: decoded and encoded, which keeps what is in it.
+            ("http://*:80/in/", "/%69n/a%2541%20b?c", "/outer/a%2541%20b?c"),
+            ("http://*:80/in/", "/in/../in/caf%C3%A9%2Fb", "/outer/caf%C3%A9%2Fb"),
+        ]
+    )
+    func prefix(_ prefix: String, _ target: String, _ expected: String) async throws {
+        var options = TestServerOptions()
+        options.urlPrefix = prefix
+        var forwarded = ForwardedHeaders()
+        forwarded.parts = .all
+        let server = TestServer(options: options)
+        try await server.start(application: HandlerApplication(forwarded, HTTPSRedirection()) { _ in })
+        let fields = [("Host", "a.example"), ("X-Forwarded-Prefix", "/outer")]
+        let response = try await server.send(TestRequest(target, headers: fields))
+        #expect(response["Location"] == "https://a.example" + expected)
+        await server.stop(within: .seconds(1))
     }
 
     @Test("Status, port and hosts that stay can be chosen")

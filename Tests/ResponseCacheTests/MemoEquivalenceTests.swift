@@ -36,7 +36,9 @@ private struct Loop: ~Copyable {
         let accepted = head.value(of: .acceptEncoding).map {
             ContentCodings(acceptEncoding: bytes.span.extracting($0.range))
         }
-        guard let entry = reader.lookup(key, accepting: accepted ?? [], now: now) else { return nil }
+        guard let entry = reader.lookup(key, accepting: accepted ?? ContentCodings(), now: now) else {
+            return nil
+        }
         let disposition = CacheRules.disposition(of: entry, head: head, bytes: bytes.span, wallClock: 0)
         guard disposition == .full || disposition == .notModified else { return nil }
         let isPlain = disposition == .full && !head.present.intersects(FieldIDSet(.range, .ifNoneMatch))

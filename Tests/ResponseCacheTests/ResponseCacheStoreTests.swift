@@ -243,9 +243,40 @@ struct CacheVariantsTests {
         let key = CacheKey("/a")
         #expect(store.statistics.entryCount == 5)
         #expect(reader.lookup(key, now: 0)?.coding == .identity)
-        #expect(reader.lookup(key, accepting: [.init(.gzip), .init(.deflate)], now: 0)?.coding == .gzip)
-        #expect(reader.lookup(key, accepting: [.init(.gzip), .init(.brotli)], now: 0)?.coding == .brotli)
+        #expect(reader.lookup(key, accepting: ContentCodings(.gzip, .deflate), now: 0)?.coding == .gzip)
+        #expect(reader.lookup(key, accepting: ContentCodings(.gzip, .brotli), now: 0)?.coding == .brotli)
         #expect(reader.variants(of: key)?.isIdentityAlone == false)
+    }
+
+    @Test(
+        "Of the stored codings the client gets the one it weighs most (RFC 9110 §12.5.3)",
+        arguments: [
+            // Accept-Encoding, what is stored, what is served
+            ("gzip;q=0.1, identity", [.gzip], nil), ("identity, gzip;q=0.1", [.gzip, .identity], .identity),
+            ("identity;q=0.5, gzip", [.gzip, .identity], .gzip),
+            ("identity, gzip", [.gzip, .identity], .gzip),
+            ("identity, gzip", [.gzip], .gzip), ("identity;q=0.5, gzip;q=0.4, br", [.gzip], nil),
+            ("identity;q=0.5, gzip;q=0.4, br", [.gzip, .brotli], .brotli),
+            ("br;q=0.5, gzip", [.gzip, .brotli], .gzip), ("br;q=0.5, gzip", [.brotli], .brotli),
+            ("br, gzip", [.gzip, .brotli], .brotli), ("br, gzip", [.gzip], .gzip),
+            ("zstd;q=0.9, br;q=0.8, gzip;q=1", [.brotli, .zstandard], .zstandard),
+            ("*;q=0.5, gzip;q=0.1", [.gzip, .brotli], .brotli), ("*;q=0.5, gzip;q=0.1", [.gzip], .gzip),
+            ("gzip", [.identity], .identity), ("identity;q=0", [.identity], .identity),
+            ("*;q=0", [.identity, .gzip], .identity), ("gzip;q=0", [.gzip], nil),
+            ("x-gzip;q=0.2, br;q=0.1", [.brotli, .gzip], .gzip), ("*;q=0, x-gzip", [.gzip], .gzip),
+            ("*, x-gzip;q=0", [.gzip], nil), ("IDENTITY;q=0.3, gzip;q=0.2", [.gzip], nil), ("", [.gzip], nil),
+        ] as [(String, [ContentCoding], ContentCoding?)]
+    )
+    func weights(_ accept: String, _ stored: [ContentCoding], _ served: ContentCoding?) {
+        for codings in [stored, stored.reversed()] {
+            let store = ResponseCacheStore()
+            for coding in codings {
+                store.insert(.sample(CacheKey("/a"), coding: coding), asOf: nil, now: 0)
+            }
+            var reader = ResponseCacheReader(store: store)
+            let accepted = ContentCodings(acceptEncoding: accept.utf8.span)
+            #expect(reader.lookup(CacheKey("/a"), accepting: accepted, now: 0)?.coding == served)
+        }
     }
 
     @Test("A coded entry alone is not served to a client that does not take the coding")

@@ -223,6 +223,25 @@ def _(peer):
     peer.put(h2.HEADERS, END_HEADERS | END_STREAM, stream, peer.block(peer.fields()))
 
 
+@check("6.1 DATA on a stream that has ended")
+def _(server):
+    with Peer(server.host, server.http) as peer:
+        stream = peer.request()
+        peer.response(stream).ended = False
+        peer.put(h2.DATA, 0, stream, b"x")
+        peer.expect_reset(stream, h2.STREAM_CLOSED)
+
+
+@check("6.1 DATA on a stream that the client has reset")
+def _(server):
+    with Peer(server.host, server.http) as peer:
+        stream = peer.request("/echo", "POST", ends=False)
+        peer.put(h2.RST_STREAM, 0, stream, struct.pack(">I", h2.CANCEL))
+        peer.ping()
+        peer.put(h2.DATA, END_STREAM, stream, b"x")
+        peer.expect_reset(stream, h2.STREAM_CLOSED)
+
+
 @right("5.1 WINDOW_UPDATE and RST_STREAM on a closed stream are ignored")
 def _(peer):
     stream = peer.request()
@@ -546,6 +565,16 @@ def _(server):
         peer.put(h2.GOAWAY, 0, 0, struct.pack(">II", 0, 0))
         want(peer.response(stream).status == 200, "no 200")
         peer.expect_end(None, h2.NO_ERROR)
+
+
+@check("6.8 the client's GOAWAY may name any last stream")
+def _(server):
+    for last in (1, 0x7FFFFFFF):
+        with Peer(server.host, server.http) as peer:
+            stream = peer.request("/delay/200")
+            peer.put(h2.GOAWAY, 0, 0, struct.pack(">II", last, 0))
+            want(peer.response(stream).status == 200, "no 200")
+            peer.expect_end(None, h2.NO_ERROR)
 
 
 @wrong("6.10 CONTINUATION on stream 0", h2.PROTOCOL_ERROR)

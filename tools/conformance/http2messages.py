@@ -111,6 +111,22 @@ def _(server):
         peer.expect_malformed(stream)
 
 
+def trailer(name, *pair):
+    @check(name)
+    def _(server):
+        with Peer(server.host, server.http) as peer:
+            stream = peer.request("/upload", "POST", ends=False)
+            peer.put(h2.HEADERS, END_HEADERS | END_STREAM, stream, peer.block([pair]))
+            peer.expect_malformed(stream)
+
+
+trailer("8.2.2 a trailer section with Connection", "connection", "close")
+trailer("8.2.2 a trailer section with TE of something else than trailers", "te", "gzip")
+trailer("8.2.1 a trailer whose value begins with a space", "x-a", " b")
+trailer("8.2.1 a trailer whose value ends with a tab", "x-a", "b\t")
+trailer("8.2.1 a trailer that is dropped, with a line feed in its value", "content-type", "a\nb")
+
+
 @check("8.1 a second HEADERS frame that does not end the stream")
 def _(server):
     with Peer(server.host, server.http) as peer:
@@ -200,6 +216,11 @@ def _(peer):
     peer.put(h2.PRIORITY_UPDATE, 0, 1, struct.pack(">I", 1) + b"u=1")
 
 
+@wrong("RFC 9218 7.1 PRIORITY_UPDATE of stream 0", h2.PROTOCOL_ERROR)
+def _(peer):
+    peer.put(h2.PRIORITY_UPDATE, 0, 0, struct.pack(">I", 0) + b"u=1")
+
+
 @check("RFC 9218 10 of two large responses, the more urgent is sent first")
 def _(server):
     with Peer(server.host, server.http, settings=[(4, 1 << 20)]) as peer:
@@ -275,6 +296,32 @@ def _(peer):
             burst += peer.frame(h2.HEADERS, END_HEADERS | END_STREAM, stream, block)
             burst += peer.frame(h2.WINDOW_UPDATE, 0, stream, bytes(4))
         peer.send(burst)
+
+
+@wrong("10.5 resets that SETTINGS provoke", h2.ENHANCE_YOUR_CALM)
+def _(peer):
+    peer.ping()
+    block = peer.block(peer.fields("/delay/1000"))
+    for _ in range(10):
+        burst, streams = b"", [peer.take() for _ in range(90)]
+        for stream in streams:
+            burst += peer.frame(h2.HEADERS, END_HEADERS | END_STREAM, stream, block)
+            burst += peer.frame(h2.WINDOW_UPDATE, 0, stream, struct.pack(">I", 2**31 - 1 - WINDOW))
+        for size in (WINDOW + 1, WINDOW):
+            burst += peer.frame(h2.SETTINGS, 0, 0, struct.pack(">HI", 4, size))
+        peer.send(burst)
+        try:
+            peer.wait(lambda: all(stream in peer.streams and peer.streams[stream].reset for stream in streams))
+        except h2.Ended:
+            return
+
+
+@wrong("10.5 DATA on a closed stream without end", h2.ENHANCE_YOUR_CALM)
+def _(peer):
+    stream = peer.request()
+    peer.response(stream)
+    for _ in range(50):
+        peer.send(peer.frame(h2.DATA, 0, stream, b"x") * 200)
 
 
 @wrong("10.5 PING without end", h2.ENHANCE_YOUR_CALM)

@@ -78,7 +78,10 @@ extension HTTP1Driver {
                 group: target.group
             )
         }
-        if disposition == .full, keeps, head.version != .http10, mayMemoize {
+        if disposition == .full, keeps, head.version != .http10, mayMemoize,
+            // Who sent the head then counts as much as its bytes.
+            !CacheKey.countsSender(head.present)
+        {
             // SAFETY: the head's bytes stay where they are during this call.
             loop.memo.insert(
                 head: Span(_unsafeElements: headBytes),

@@ -17,10 +17,7 @@ extension EngineLoop {
         assignCacheKey(scratchHead, headBytes, connection)
         // SAFETY: the head's bytes stay where they are during this call.
         let bytes = Span(_unsafeElements: headBytes)
-        var accepted = ContentCodings(.identity)
-        if let field = scratchHead.value(of: .acceptEncoding) {
-            accepted = ContentCodings(acceptEncoding: bytes.extracting(field.range))
-        }
+        let accepted = acceptedCodings(bytes)
         guard let entry = reader.lookup(cacheKey, accepting: accepted, now: ring.now.nanoseconds) else {
             return nil
         }
@@ -33,6 +30,23 @@ extension EngineLoop {
         return (entry, disposition)
     }
 
+    private func acceptedCodings(_ bytes: Span<UInt8>) -> ContentCodings {
+        guard let first = scratchHead.firstIndex(of: .acceptEncoding) else { return ContentCodings() }
+        let fields = scratchHead.fields
+        var isAlone = true
+        for index in (first + 1)..<fields.count where fields[index].id == .acceptEncoding { isAlone = false }
+        if isAlone { return ContentCodings(acceptEncoding: bytes.extracting(fields[first].value.range)) }
+        // Several lines are one list (RFC 9110 §5.3); so rare that it may be copied.
+        var list: [UInt8] = []
+        for field in fields where field.id == .acceptEncoding {
+            let value = bytes.extracting(field.value.range)
+            for index in value.indices { list.append(value[index]) }
+            list.append(UInt8(ascii: ","))
+        }
+        return ContentCodings(acceptEncoding: list.span)
+    }
+
+    /// Makes the key of a request, by all that may be behind what a handler sees of scheme, host and path.
     private func assignCacheKey(
         _ head: RequestHead,
         _ headBytes: UnsafeBufferPointer<UInt8>,
@@ -57,6 +71,28 @@ extension EngineLoop {
             host: Span(_unsafeElements: UnsafeBufferPointer(rebasing: headBytes[head.host.range])),
             target: Span(_unsafeElements: UnsafeBufferPointer(rebasing: target))
         )
+        cacheKey.addPort(named: head.port)
+        if CacheKey.countsSender(head.present) {
+            // SAFETY: the head's bytes stay where they are during this call.
+            addForwardedFields(of: head, Span(_unsafeElements: headBytes), connection.peerAddress)
+        }
+    }
+
+    @inline(never)
+    private func addForwardedFields(of head: RequestHead, _ bytes: Span<UInt8>, _ sender: SocketAddress) {
+        if let path = sender.path {
+            cacheKey.addForwardedFields(of: head, bytes: bytes, sender: Array(path.utf8).span)
+            return
+        }
+        let address = InlineArray<21, UInt8> { index in
+            switch index {
+            case 0..<8: UInt8(truncatingIfNeeded: sender.high >> UInt64(8 * index))
+            case 8..<16: UInt8(truncatingIfNeeded: sender.low >> UInt64(8 * (index - 8)))
+            case 16..<20: UInt8(truncatingIfNeeded: sender.scope >> UInt32(8 * (index - 16)))
+            default: sender.family.rawValue
+            }
+        }
+        cacheKey.addForwardedFields(of: head, bytes: bytes, sender: address.span)
     }
 
     /// Stores a response that is about to leave whole, if the rules let it.

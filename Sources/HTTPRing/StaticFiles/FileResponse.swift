@@ -79,7 +79,7 @@ struct FileResponse {
 
     private func sendWhole() async throws {
         response.responseHeaders.append(contentsOf: file.fields)
-        guard request.knownMethod != .head else { return }
+        // Also for a HEAD, of which the server sends no content: middleware sees what a GET would do.
         guard let content = file.content else { return try await send(0..<file.byteCount) }
         try await context.features.responseBody?.write(content)
     }

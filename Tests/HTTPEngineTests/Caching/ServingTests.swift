@@ -61,7 +61,8 @@ extension EngineSuites {
                     ("Authorization: Basic YTpi", false), ("Translate: f", false), ("Pragma: no-cache", true),
                     ("Cache-Control: no-cache", true), ("Cache-Control: max-age=0", true),
                     ("Cookie: a=b", true),
-                    ("Expect: 100-continue", true),
+                    ("Expect: 100-continue", true), ("Connection: upgrade\r\nUpgrade: websocket", false),
+                    ("Connection: upgrade\r\nUpgrade: h2c", true),
                 ]
                 for (field, isServed) in cases {
                     let before = count.count

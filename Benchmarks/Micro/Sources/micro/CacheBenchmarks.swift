@@ -28,7 +28,7 @@ private final class Rig {
     @exclusivity(unchecked) private var key = CacheKey()
     private let targets: Texts
     private let hostBytes = Array("localhost".utf8)
-    private let accepted = ContentCodings(.identity)
+    private let accepted = ContentCodings()
     private let now: Int64 = 1_000_000_000
 
     init(entryCount: Int) {
