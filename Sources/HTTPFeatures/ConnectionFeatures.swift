@@ -20,6 +20,17 @@ public protocol ConnectionLifetimeNotificationFeature: AnyObject {
     var isCloseRequested: Bool { get }
     /// Sends `Connection: close` (HTTP/1) or GOAWAY (HTTP/2) with this response.
     func requestClose()
+    /// Calls an action once the server has begun to stop, or this process to leave its queue.
+    ///
+    /// At once where it has already; not at all once the request has ended. One action a request: a later one takes
+    /// the place of the one before. It is called on the request's loop, and only starts what is to be done: it does
+    /// not wait. For requests that go on until somebody ends them, such as upgraded connections and event streams.
+    func whenDraining(_ action: @escaping @Sendable () -> Void)
+}
+
+extension ConnectionLifetimeNotificationFeature {
+    /// Never calls it; for servers that do not stop.
+    public func whenDraining(_ action: @escaping @Sendable () -> Void) {}
 }
 
 /// Turns a connection over to another protocol (RFC 9110 §7.8).

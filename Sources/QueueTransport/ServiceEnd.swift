@@ -224,7 +224,7 @@ internal import Glibc
     /// Where a request stands in the order in which they were sent; 0 for one that has ended.
     public func position(of id: RequestID) -> UInt64 { ledger.find(id)?.pointee.recordEnd ?? 0 }
 
-    /// Tells the worker that no more requests will come, with the next `publish()`.
+    /// Tells the worker that the service stops, or sends it no more requests, with the next `publish()`.
     public func drain() { owesDrain = true }
 
     /// Asks whether the worker is alive, with the next `publish()`; it answers with the same number.

@@ -78,6 +78,9 @@ extension HTTPContext {
         let stream = try await openStream(request)
         let socket = WebSocket(stream: stream, handshake: handshake, options: options)
         socket.startKeepAlive(options, isolation: #isolation)
+        features[(any ConnectionLifetimeNotificationFeature).self]?.whenDraining { [weak socket] in
+            Task { await socket?.goAway() }
+        }
         return socket
     }
 

@@ -215,14 +215,7 @@ public final class WebSocket: Sendable {
     ///   - reason: more about it, for people; what is beyond 123 bytes is cut off.
     public func close(code: WebSocketCloseCode = .normal, reason: String = "") async {
         guard (try? await sendClose(code.canBeSent ? code : .normal, reason)) == true else { return }
-        let (clock, timeout, stream) = (clock, closeTimeout, stream)
-        timers.withLock {
-            $0.cancel()
-            $0.closing = Task {
-                try? await clock.sleep(for: timeout)
-                if !Task.isCancelled { await stream.abandon() }
-            }
-        }
+        startClosing()
         do {
             while try await receive() != nil {}
         } catch let error as WebSocketError where error.code == .alreadyReceiving {
@@ -232,6 +225,26 @@ public final class WebSocket: Sendable {
         }
         timers.withLock { $0.cancel() }
         await stream.close()
+    }
+
+    /// Gives the peer the close timeout to answer Close.
+    private func startClosing() {
+        let (clock, timeout, stream) = (clock, closeTimeout, stream)
+        timers.withLock {
+            $0.cancel()
+            $0.closing = Task {
+                try? await clock.sleep(for: timeout)
+                if !Task.isCancelled { await stream.abandon() }
+            }
+        }
+    }
+
+    /// Sends Close with 1001, as the server stops; whoever receives gets what is under way, then the end.
+    ///
+    /// Source: RFC 6455 §7.4.1, "an endpoint is going away, such as a server going down".
+    func goAway() async {
+        guard (try? await sendClose(.goingAway, "")) == true else { return }
+        startClosing()
     }
 
     /// Sends Close where this side has not.

@@ -47,12 +47,15 @@ final class ApplicationProcess {
     /// Whether it serves.
     var isReady: Bool { identifier > 0 }
 
+    /// Sends a signal to the application.
+    func signal(_ number: Int32) { if identifier > 0 { kill(identifier, number) } }
+
     /// Sends a signal to the application and waits for its end.
     ///
     /// - Returns: its exit code.
     @discardableResult
     func end(_ signal: Int32) -> Int32 {
-        if identifier > 0 { kill(identifier, signal) }
+        self.signal(signal)
         return (try? process.wait()) ?? -1
     }
 
@@ -94,8 +97,22 @@ final class PortClient: Sendable {
 
     /// Sends bytes as they are.
     func send(text: String) {
-        let bytes = Array(text.utf8)
-        _ = Glibc.send(number, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        send(bytes: Array(text.utf8))
+    }
+
+    /// Sends bytes as they are.
+    func send(bytes: [UInt8]) { _ = Glibc.send(number, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+
+    /// Reads up to so many bytes; fewer where the connection ends before.
+    func receive(byteCount: Int) -> [UInt8] {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: byteCount)
+        while all.count < byteCount {
+            let count = read(number, &buffer, byteCount - all.count)
+            guard count > 0 else { break }
+            all += buffer[..<count]
+        }
+        return all
     }
 
     /// Reads one response with a `Content-Length`; status 0 where the connection ends before.

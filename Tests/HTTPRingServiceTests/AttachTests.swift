@@ -144,6 +144,28 @@ struct AttachTests {
         for client in held { #expect(client.receive().status == 200) }
     }
 
+    @Test("a process that is told to end closes WebSockets with 1001 and is gone (RFC 6455 §7.4.1)")
+    func webSockets() throws {
+        let first = try application(alice, "first", "a/")
+        try #require(first.isReady)
+        let client = try PortClient(port)
+        client.send(
+            text: "GET /a/ws HTTP/1.1\r\nHost: \(host)\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        #expect(client.receive().status == 101)
+        // Echoed, so that it is open at the other end, too.
+        client.send(bytes: [0x81, 0x82, 0, 0, 0, 0] + Array("hi".utf8))
+        #expect(client.receive(byteCount: 4) == [0x81, 2] + Array("hi".utf8))
+        let start = ContinuousClock.now
+        first.signal(SIGTERM)
+        #expect(client.receive(byteCount: 4) == [0x88, 2, 0x03, 0xE9])
+        client.send(bytes: [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9])
+        #expect(client.receive(byteCount: 1) == [])
+        #expect(first.end(0) == 0)
+        #expect(ContinuousClock.now - start < .seconds(4), "it does not wait for its shutdown timeout, 5 s")
+    }
+
     @Test("processes of a defined queue share its requests, and those of a dead one wait for the next")
     func shared() throws {
         let added = try service.httpring(

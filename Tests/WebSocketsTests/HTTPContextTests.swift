@@ -3,6 +3,7 @@
 import HTTPFeatures
 import HTTPTestServer
 import HTTPWire
+import Synchronization
 import Testing
 import WebSockets
 
@@ -132,6 +133,68 @@ struct HTTPContextTests {
         await client.finish()
         #expect(await client.response().statusCode == 200)
     }
+
+    @Test("A server that stops closes with 1001, and messages go on to the client's Close (RFC 6455 §7.4.1)")
+    func goingAway() async throws {
+        let client = try await exchange([(name: "Sec-WebSocket-Version", value: "13")]) { context in
+            let (connect, lifetime) = (ConnectDouble(), LifetimeDouble())
+            context.features[(any HTTPExtendedConnectFeature).self] = connect
+            context.features[(any ConnectionLifetimeNotificationFeature).self] = lifetime
+            connect.stream.arrive(try clientFrame(0x81, Array("Hello".utf8)))
+            var texts: [String?] = []
+            try await context.webSocket { socket in
+                for try await message in socket.messages {
+                    texts.append(message.text)
+                    guard texts.count == 1 else { continue }
+                    lifetime.drain()
+                    lifetime.drain()
+                    await connect.stream.wait { $0.writeCount == 1 }
+                    await #expect(throws: WebSocketError.self) { try await socket.send(text: "late") }
+                    let rest = try clientFrame(0x81, Array("under way".utf8))
+                    connect.stream.arrive(rest + (try clientFrame(0x88, [0x03, 0xE9])))
+                }
+                #expect(socket.closeCode == .goingAway)
+            }
+            #expect(texts == ["Hello", "under way"])
+            #expect(connect.stream.isClosed)
+            #expect(serverEvents(connect.stream.written) == "close:1001:")
+        }
+        await client.finish()
+        _ = await client.response()
+    }
+
+    @Test("A client that does not answer 1001 has the close timeout")
+    func goingAwayUnanswered() async throws {
+        let client = try await exchange([(name: "Sec-WebSocket-Version", value: "13")]) { context in
+            let (connect, lifetime, clock) = (ConnectDouble(), LifetimeDouble(), ManualClock())
+            context.features[(any HTTPExtendedConnectFeature).self] = connect
+            context.features[(any ConnectionLifetimeNotificationFeature).self] = lifetime
+            var options = WebSocketOptions()
+            options.clock = clock
+            options.keepAliveInterval = nil
+            try await context.webSocket(options) { socket in
+                lifetime.drain()
+                async let message = socket.receive()
+                await clock.waitForSleepers(1)
+                clock.advance(by: .seconds(10))
+                let received = try await message
+                #expect(received == nil)
+                #expect(socket.closeCode == .abnormal)
+            }
+            #expect(serverEvents(connect.stream.written) == "close:1001:")
+        }
+        await client.finish()
+        _ = await client.response()
+    }
+}
+
+/// A server that stops when the test says so.
+private final class LifetimeDouble: ConnectionLifetimeNotificationFeature, Sendable {
+    private let action = Mutex<(@Sendable () -> Void)?>(nil)
+    var isCloseRequested: Bool { false }
+    func requestClose() {}
+    func whenDraining(_ action: @escaping @Sendable () -> Void) { self.action.withLock { $0 = action } }
+    func drain() { action.withLock { $0 }?() }
 }
 
 /// An extended CONNECT whose stream the test holds.

@@ -220,6 +220,18 @@ extension Exchange: ConnectionLifetimeNotificationFeature {
     public var isCloseRequested: Bool { closeRequested || loop.isDraining }
     /// Ends the connection after this response.
     public func requestClose() { closeRequested = true }
+
+    /// Calls an action when the loop, or the queue the request came through, drains.
+    public func whenDraining(_ action: @escaping @Sendable () -> Void) {
+        guard loop.ring.isCurrent else { return postToLoop { $0.whenDraining(action) } }
+        drainAction = action
+        if loop.isDraining || driver?.isDraining == true { beginDrain() }
+    }
+
+    /// Tells the handler that the server has begun to stop, where it wants to know.
+    func beginDrain() {
+        if drainAction != nil { drainAction.take()?() }
+    }
 }
 
 extension Exchange: HTTPRequestTimingFeature {

@@ -140,6 +140,8 @@ public final class Exchange {
     @exclusivity(unchecked) var allowsSynchronousIO = false
     @exclusivity(unchecked) var identifier: String?
     @exclusivity(unchecked) var duplex: (any UpgradedStream)?
+    /// What the handler wants done when the server begins to stop.
+    @exclusivity(unchecked) var drainAction: (@Sendable () -> Void)?
 
     let responseBufferByteCountMax: Int
 
@@ -326,6 +328,7 @@ public final class Exchange {
         if tlsFacts != nil { tlsFacts = nil }
         connectProtocolRange = .empty
         isUpgrading = false
+        if drainAction != nil { drainAction = nil }
         if let places = upgradePlace.take() { places.release() }
         queuedAt = 0
         contentFraming = .none

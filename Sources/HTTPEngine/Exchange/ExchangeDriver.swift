@@ -22,6 +22,9 @@ protocol ExchangeDriver: AnyObject {
     /// Facts about the connection's TLS, where it has one.
     var tlsFacts: TLSFacts? { get }
 
+    /// Whether what carries it takes no more requests, apart from its loop.
+    var isDraining: Bool { get }
+
     // MARK: Queue
 
     /// The exchange must wait for its turn, so long at most.
@@ -103,6 +106,9 @@ protocol ExchangeDriver: AnyObject {
 }
 
 extension ExchangeDriver {
+    /// Its loop alone says so.
+    var isDraining: Bool { false }
+
     /// Sends files itself.
     func passFile(_ descriptor: Int32, offset: Int64, byteCount: Int64) -> Bool { false }
 }

@@ -115,8 +115,11 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
         case .idle, .head:
             // To close with input unread would reset the connection, and cost the client what is under way.
             connection.closeAfterOutput(lingers: connection.unsentByteCount > 0 && connection.inputCount > 0)
-        case .upgraded: exchange?.closeRequested = true
-        case .exchange, .draining, .ended: break
+        case .upgraded:
+            exchange?.closeRequested = true
+            exchange?.beginDrain()
+        case .exchange: exchange?.beginDrain()
+        case .draining, .ended: break
         }
     }
 

@@ -126,6 +126,8 @@ final class HTTP2Driver: ProtocolDriver {
     func detachFromInput() {}
 
     func beginDrain() {
+        // Also called where this connection alone comes to its end; its streams have time then.
+        if loop.isDraining { for stream in Array(streams) { stream.exchange?.beginDrain() } }
         guard !isShuttingDown else { return }
         isShuttingDown = true
         session?.shutdown(now: now)

@@ -428,6 +428,7 @@ final class EngineLoop: LoopDelegate {
         isDraining = true
         for listener in listeners { if let listener { close(listener) } }
         for connection in connections where connection.isInUse { connection.beginDrain() }
+        for port in queues.all(ServicePort.self) { port.announceStop() }
         if openCount == 0 { reportDrained() }
     }
 

@@ -96,6 +96,8 @@ final class QueueDriver: ExchangeDriver {
 
     // MARK: Queue
 
+    var isDraining: Bool { port.isDrained }
+
     func exchangeWaits(_ exchange: Exchange, timeout: Duration) {}
 
     func exchangeDelivered(_ exchange: Exchange) {}

@@ -66,6 +66,12 @@ final class ServicePort: QueuePort {
         service.drain()
     }
 
+    /// Tells the worker that the service has begun to stop; requests still under way to it go there.
+    func announceStop() {
+        loop.queues.activate(self)
+        service.drain()
+    }
+
     // MARK: To the worker
 
     /// Hands a request over.

@@ -16,7 +16,8 @@ final class WorkerPort: QueuePort {
     /// The queues that requests may be handed on to.
     @exclusivity(unchecked) var delegations: DelegationNames?
     @exclusivity(unchecked) private var inProgressCount = 0
-    @exclusivity(unchecked) private var isDrained = false
+    /// Whether the service has begun to stop, or sends no more requests.
+    @exclusivity(unchecked) private(set) var isDrained = false
     @exclusivity(unchecked) private var drivers: ContiguousArray<QueueDriver?>
     @exclusivity(unchecked) private var touched: ContiguousArray<QueueDriver> = []
     /// Where heads of HTTP/2 are put together.
@@ -54,7 +55,7 @@ final class WorkerPort: QueuePort {
 
     override var end: QueueEnd { worker }
 
-    /// Whether the service sends no more requests and all that came are answered.
+    /// Whether the service has said that it drains and all that came are answered.
     var isFinished: Bool { !isOpen || (isDrained && inProgressCount == 0) }
 
     /// Has a driver's output looked at in the port's next turn.
@@ -79,7 +80,9 @@ final class WorkerPort: QueuePort {
             case .cancelled(let id): drivers[id.slot]?.cancelled()
             case .window(let id, _): drivers[id.slot]?.windowOpened()
             case .room: hasRoom = true
-            case .drain: isDrained = true
+            case .drain:
+                isDrained = true
+                for case let driver? in drivers { driver.exchange?.beginDrain() }
             case .hello, .ping: break
             }
         }

@@ -48,6 +48,74 @@ extension EngineSuites {
         }
 
         @Test(
+            "What goes on until somebody ends it is told of the stop, and may end it early",
+            arguments: Setup.allCases,
+            ["HTTP/1.1", "upgraded", "HTTP/2"]
+        )
+        func told(setup: Setup, kind: String) async throws {
+            let gate = Gate()
+            let late = Gate()
+            let told = Gate()
+            let notes = Notes()
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    let lifetime = try context.feature((any ConnectionLifetimeNotificationFeature).self)
+                    if context.target == "/late" {
+                        try await late.wait()
+                        lifetime.whenDraining { told.open() }
+                        return try await told.wait()
+                    }
+                    lifetime.whenDraining { notes.add("replaced") }
+                    lifetime.whenDraining { gate.open() }
+                    guard kind == "upgraded" else {
+                        try await gate.wait()
+                        return try await context.response.write("bye")
+                    }
+                    let stream = try await context.feature((any HTTPUpgradeFeature).self).upgrade()
+                    try await gate.wait()
+                    try await stream.write(Array("bye".utf8))
+                    await stream.close()
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    let stream = kind == "HTTP/2" ? try server.http2Client() : nil
+                    let other = try server.client()
+                    try other.send(server.get("/late"))
+                    let id = stream?.request("/") ?? 0
+                    if let stream {
+                        try stream.flush()
+                    } else {
+                        let option = kind == "upgraded" ? "Connection: Upgrade" : "Connection: x"
+                        try client.send(server.get("/", option, "Upgrade: x"))
+                        if kind == "upgraded" { #expect(try client.readResponse().status == 101) }
+                    }
+                    #expect(eventually { gate.waitingCount == 1 && late.waitingCount == 1 })
+                    #expect(notes.all.isEmpty)
+                    let engine = server.engine
+                    let start = ContinuousClock.now
+                    let stopping = Task.detached { await engine.stop(within: .seconds(30)) }
+                    if kind == "HTTP/1.1" {
+                        #expect(try client.readResponse().text == "bye")
+                    } else if let stream {
+                        #expect(try stream.response(id).text == "bye")
+                        #expect(throws: ClientError.ended(.orderly)) { try stream.run { false } }
+                        stream.client.close()
+                    } else {
+                        let (bytes, end) = try client.readToEnd()
+                        #expect(bytes == Array("bye".utf8) && end == .orderly)
+                        client.close()
+                    }
+                    late.open()
+                    #expect(try other.readResponse().status == 200)
+                    await stopping.value
+                    #expect(ContinuousClock.now - start < .seconds(20))
+                    #expect(notes.all.isEmpty)
+                }
+            )
+        }
+
+        @Test(
             "A handler that does not end within the deadline is cancelled, its client reset",
             arguments: Setup.allCases
         )
