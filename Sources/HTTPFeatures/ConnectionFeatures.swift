@@ -4,7 +4,7 @@
 public protocol HTTPConnectionFeature: AnyObject {
     /// A name for the connection, unique in this process.
     var connectionID: String { get set }
-    /// The client's address as text, empty for a Unix socket.
+    /// The client's address as text, empty for a Unix socket; `0.0.0.0` where the kernel no longer knows it.
     var remoteAddress: String { get set }
     /// The client's port, 0 for a Unix socket.
     var remotePort: Int { get set }

@@ -57,6 +57,12 @@ public struct HTTPRingServerOptions: Sendable {
     /// The client's address is then the one in the header. Whoever reaches such a port can claim any address: let
     /// only the proxy reach it. A connection without a valid header is closed.
     public var proxyProtocolPorts: Set<UInt16> = []
+    /// Whether a request's target may have another scheme than its listener: `https` in cleartext, `http` over TLS.
+    ///
+    /// Default `false`: such a request gets 421 (RFC 9110 §7.4). For servers that only a proxy reaches which ends TLS
+    /// and passes on the scheme that its client used; of one listener, set it with
+    /// `configureListener(port:address:_:)`. `request.scheme` stays the listener's.
+    public var allowsAlternateSchemes = false
     /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
     ///
     /// HTTP/2 is spoken over TLS where the client asks for it (ALPN), and in cleartext to a client that begins
@@ -151,6 +157,7 @@ public struct HTTPRingServerOptions: Sendable {
         options.limits = limits
         options.timeouts = timeouts
         options.proxyProtocolPorts = proxyProtocolPorts
+        options.allowsAlternateSchemes = allowsAlternateSchemes
         options.listeners = listenerRules
         options.http2 = http2
         options.serverHeader = serverHeader

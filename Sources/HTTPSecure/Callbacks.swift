@@ -12,6 +12,7 @@ func installCallbacks(on context: OpaquePointer) {
     SSL_CTX_set_client_hello_cb(context, selectSite, nil)
     _ = hr_ssl_ctx_set_server_name_callback(context, acceptServerName)
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticketKey)
+    SSL_CTX_set_session_ticket_cb(context, nil, judgeTicket, nil)
     SSL_CTX_set_info_callback(context, notice)
 }
 
@@ -41,6 +42,8 @@ private func selectSite(
         alert?.pointee = SSL_AD_INTERNAL_ERROR
         return SSL_CLIENT_HELLO_ERROR
     }
+    state.pointee.helloName = name
+    state.pointee.policyNumber = site.policyNumber
     return SSL_CLIENT_HELLO_SUCCESS
 }
 
@@ -77,6 +80,30 @@ private func ticketKey(
     guard key.setUp(authentication: authentication), key.setUp(cipher, vector: vector, seals: false)
     else { return -1 }
     return isNewest ? 1 : 2
+}
+
+/// A ticket has been opened, or could not be: decides whether its session is resumed.
+///
+/// Under TLS 1.2 the name must be the session's (RFC 6066 §3); OpenSSL does not compare it. Under TLS 1.3 any name of
+/// the same binding will do (RFC 8446 §4.6.1). That binding and policy are the session's is seen to by its context.
+private func judgeTicket(
+    _ ssl: OpaquePointer?,
+    _ session: OpaquePointer?,
+    _: UnsafePointer<UInt8>?,
+    _: Int,
+    _ status: Int32,
+    _: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW, let session,
+        let state = UnsafeMutablePointer<EngineState>(of: ssl)
+    else { return SSL_TICKET_RETURN_IGNORE_RENEW }
+    if SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION {
+        let name = SSL_SESSION_get0_hostname(session).flatMap { start in
+            ServerName.canonical(UnsafeRawBufferPointer(start: start, count: strlen(start)))
+        }
+        guard name == state.pointee.helloName else { return SSL_TICKET_RETURN_IGNORE_RENEW }
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW
 }
 
 /// A full handshake needs the certificate: pauses it where the signature would take long.

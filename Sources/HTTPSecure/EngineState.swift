@@ -32,6 +32,10 @@ struct EngineState {
 
     let address: TLSAddress?
     let port: UInt16
+    /// The name in the client's hello, in canonical form, until the handshake is over.
+    var helloName: String?
+    /// The policy of the site that the connection belongs to; 0 before it has one.
+    var policyNumber: UInt64 = 0
     /// Whether HTTP/2 is not to be chosen, whatever the site offers.
     let withholdsHTTP2: Bool
     /// Output is held back, and there is no input: a step runs on another thread.

@@ -28,7 +28,9 @@ final class Site: Sendable {
     /// The files it was made of, as they were when they were read.
     let files: [FileStamp]
     let warnings: [TLSConfigurationWarning]
-    /// What sessions must agree in to be resumed here: the binding and its rules for client certificates.
+    /// Tells sites apart whose connections were asked for different things; never 0.
+    let policyNumber: UInt64
+    /// What sessions must agree in to be resumed here: the binding and its policy.
     private let sessionContext: [UInt8]
     /// The application protocols, each after its length, as in the client's hello.
     let protocolList: [UInt8]
@@ -49,7 +51,7 @@ final class Site: Sendable {
         context: SSLContext,
         files: [FileStamp],
         warnings: [TLSConfigurationWarning],
-        sessionContext: [UInt8],
+        policy: SitePolicy,
         protocolList: [UInt8],
         fastSignatures: Set<FastSignature>,
         staples: [Staple]
@@ -58,7 +60,8 @@ final class Site: Sendable {
         self.context = context
         self.files = files
         self.warnings = warnings
-        self.sessionContext = sessionContext
+        policyNumber = policy.number
+        sessionContext = policy.sessionContext
         self.protocolList = protocolList
         protocolListWithoutHTTP2 = ProtocolList.without("h2", protocolList)
         self.fastSignatures = fastSignatures

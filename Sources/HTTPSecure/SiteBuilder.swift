@@ -31,13 +31,13 @@ struct SiteBuilder {
         for identity in source.identities {
             try builder.add(identity)
         }
-        let sessionContext = try builder.addClientCertificates()
+        let authorities = try builder.addClientCertificates()
         return Site(
             source: source,
             context: builder.context,
             files: builder.files,
             warnings: builder.warnings,
-            sessionContext: sessionContext,
+            policy: try SitePolicy(of: source, authorities: authorities),
             protocolList: try builder.protocolList(),
             fastSignatures: builder.fastSignatures,
             staples: builder.staples
@@ -227,12 +227,10 @@ struct SiteBuilder {
         return list
     }
 
-    /// Sets up the verification of client certificates; returns what sessions must agree in.
+    /// Sets up the verification of client certificates; returns the digests of the files it is made with.
     private mutating func addClientCertificates() throws(TLSConfigurationError) -> [UInt8] {
         let policy = source.clientCertificates
-        var identity = Array(
-            "\(source.label)\n\(policy.mode) \(policy.acceptsUnverified) \(policy.depthMax)\n".utf8
-        )
+        var digests: [UInt8] = []
         if policy.mode != .none {
             guard policy.authoritiesFile != nil || policy.acceptsUnverified else {
                 throw .invalidSetting(
@@ -244,16 +242,20 @@ struct SiteBuilder {
             if let path = policy.authoritiesFile {
                 let bytes = try read(path)
                 try addAuthorities(try CertificateChain.parse(bytes, name: path))
-                identity += Digest.of(bytes) ?? []
+                digests += try digest(of: bytes, as: "authorities")
             }
             if let path = policy.revocationListsFile {
                 let bytes = try read(path)
                 try addRevocationLists(bytes, name: path)
-                identity += Digest.of(bytes) ?? []
+                digests += try digest(of: bytes, as: "revocations")
             }
         }
-        guard let digest = Digest.of(identity) else { throw .library("EVP_Digest") }
-        return digest
+        return digests
+    }
+
+    private func digest(of bytes: [UInt8], as kind: String) throws(TLSConfigurationError) -> [UInt8] {
+        guard let digest = Digest.of(bytes) else { throw .library("EVP_Digest") }
+        return Array(kind.utf8) + digest
     }
 
     private func addAuthorities(_ authorities: CertificateChain) throws(TLSConfigurationError) {

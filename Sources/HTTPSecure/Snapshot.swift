@@ -38,6 +38,8 @@ final class Snapshot: Sendable {
     let entry: SSLContext
     let ticketKeys: TLSTicketKeys
     let tables: Tables
+    /// The policy number that all sites have; 0 where they differ, or there is none.
+    let sharedPolicyNumber: UInt64
     private let order: [TLSSelectionStep]
 
     init(entry: SSLContext, ticketKeys: TLSTicketKeys, order: [TLSSelectionStep], tables: Tables) {
@@ -45,6 +47,8 @@ final class Snapshot: Sendable {
         self.ticketKeys = ticketKeys
         self.order = order
         self.tables = tables
+        let first = tables.sites.values.first?.policyNumber ?? 0
+        sharedPolicyNumber = tables.sites.values.allSatisfy { $0.policyNumber == first } ? first : 0
     }
 
     /// The site of a connection, or `nil` when nothing is bound to it.

@@ -22,6 +22,7 @@ extension TLSEngine {
         let result = SSL_do_handshake(ssl)
         guard result != 1 else {
             state.pointee.isEstablished = true
+            state.pointee.helloName = nil
             phase = .established
             return
         }

@@ -27,6 +27,10 @@ public final class TLSEngine {
     let ssl: OpaquePointer
     let state: UnsafeMutablePointer<EngineState>
     private let snapshot: Snapshot
+    let context: TLSServerContext
+    /// The last host that `mayServe(host:)` let pass, and the number of the snapshot that had it so.
+    var servedHost: [UInt8] = []
+    var servedHostSnapshot: UInt64 = 0
     var phase = Phase.handshaking
     private var isCloseNotifySent = false
 
@@ -47,6 +51,7 @@ public final class TLSEngine {
         withholdsHTTP2: Bool = false
     ) throws(TLSFailure) {
         OpenSSLErrors.clear()
+        self.context = context
         snapshot = context.snapshot
         state = .allocate(capacity: 1)
         state.initialize(

@@ -13,6 +13,10 @@ public final class TLSServerContext: Sendable {
     /// Held while a change is being made, so that changes come one after the other.
     private let configurationLock: Mutex<TLSServerConfiguration>
     private let current: Mutex<Snapshot>
+    /// `Snapshot.sharedPolicyNumber` of the current one, to be read for each request without the lock.
+    private let sharedPolicy: Atomic<UInt64>
+    /// How many snapshots there have been; it counts after the swap, so that who sees the number finds the snapshot.
+    private let snapshotCount = Atomic<UInt64>(1)
 
     /// Reads all files and makes everything ready for connections.
     ///
@@ -29,7 +33,9 @@ public final class TLSServerContext: Sendable {
         let ticketKeys = if let ticketKeys { ticketKeys } else { try TLSTicketKeys() }
         var builder = try SnapshotBuilder(configuration, previous: nil)
         self.ticketKeys = ticketKeys
-        current = Mutex(try builder.build(ticketKeys: ticketKeys))
+        let first = try builder.build(ticketKeys: ticketKeys)
+        sharedPolicy = Atomic(first.sharedPolicyNumber)
+        current = Mutex(first)
         configurationLock = Mutex(configuration)
     }
 
@@ -69,9 +75,17 @@ public final class TLSServerContext: Sendable {
         var builder = try SnapshotBuilder(configuration, previous: snapshot)
         let next = try builder.build(ticketKeys: ticketKeys)
         current.withLock { $0 = next }
+        sharedPolicy.store(next.sharedPolicyNumber, ordering: .releasing)
+        snapshotCount.add(1, ordering: .releasing)
         return builder.hasChanges
     }
 
     /// What new connections are made with.
     var snapshot: Snapshot { current.withLock { $0 } }
+
+    /// The policy number that all bindings have now; 0 where they differ.
+    var sharedPolicyNumber: UInt64 { sharedPolicy.load(ordering: .relaxed) }
+
+    /// The number of the current snapshot, from 1; ask for it before the snapshot.
+    var snapshotNumber: UInt64 { snapshotCount.load(ordering: .acquiring) }
 }

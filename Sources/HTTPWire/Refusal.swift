@@ -90,6 +90,10 @@ public enum Refusal: UInt8, Error, CaseIterable, Sendable {
     case hostUnknown
     /// No registered URL prefix has the request's path.
     case pathUnknown
+    /// The host's TLS rules are not those that the connection was made under.
+    case misdirected
+    /// The target's scheme is not the one that the connection speaks.
+    case schemeMismatch
     /// Access was refused.
     case forbidden
     /// The URL is reserved, and nobody is registered for it.

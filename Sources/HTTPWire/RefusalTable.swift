@@ -254,6 +254,20 @@ extension Refusal {
         row(.methodNotSupported, 501, .lingerAndClose, .notImplemented, "The method is not supported."),
         row(.hostUnknown, 400, .lingerAndClose, .hostname, "No URL prefix is registered for the host."),
         row(.pathUnknown, 404, .keep, .url, "No URL prefix is registered for the path."),
+        row(
+            .misdirected,
+            421,
+            .lingerAndClose,
+            .hostname,
+            "The host's TLS rules are not those that the connection was made under."
+        ),
+        row(
+            .schemeMismatch,
+            421,
+            .keep,
+            .url,
+            "The target is https on a cleartext connection, or http on one of TLS."
+        ),
         row(.forbidden, 403, .lingerAndClose, .forbidden, "Access was refused."),
         row(
             .reservedNotRegistered,

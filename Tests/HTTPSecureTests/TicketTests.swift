@@ -69,6 +69,89 @@ struct TicketTests {
         #expect(second.failure?.code == .clientCertificateMissing)
     }
 
+    /// A context with one binding for all names below `example.com`.
+    private func wildcard(
+        _ policy: TLSClientCertificatePolicy? = nil,
+        ticketKeys: TLSTicketKeys? = nil
+    ) throws -> TLSServerContext {
+        var binding = TLSBinding(hostName: "*.example.com", identities: [Fixture.ecdsa])
+        binding.clientCertificates = policy
+        return try TLSServerContext(TLSServerConfiguration(bindings: [binding]), ticketKeys: ticketKeys)
+    }
+
+    @Test(
+        "TLS 1.2 resumes a session under its own name alone, 1.3 at its binding (RFC 6066 §3, RFC 8446 §4.6.1)",
+        arguments: VersionCase.all
+    )
+    func names(version: VersionCase) throws {
+        let context = try wildcard()
+        var options = version.clientOptions
+        options.name = "a.example.com"
+        options.isTrusting = false
+        let first = try TestConnection(context, options).run()
+        _ = first.client.read()
+        options.session = first.client.session
+        options.name = "b.example.com"
+        let other = try TestConnection(context, options).run()
+        _ = other.client.read()
+        #expect(other.engine.isEstablished)
+        #expect(other.engine.isResumed == (version.number == TLS1_3_VERSION))
+        #expect(other.engine.serverName == "b.example.com")
+        #expect(other.carriesData())
+        // In whatever case. The full handshake of 1.2 came with a ticket for the other name; clients use those of 1.3
+        // once, and the first connection has a second one.
+        options.session = other.client.sessions.last ?? first.client.sessions.first ?? nil
+        options.name = "B.Example.com"
+        #expect(try TestConnection(context, options).run().engine.isResumed)
+    }
+
+    @Test("TLS 1.2 resumes no session with a name without one, nor the other way round (RFC 6066 §3)")
+    func namelessSessions() throws {
+        let context = try Fixture.context()
+        var options = VersionCase.all[0].clientOptions
+        options.isTrusting = false
+        let named = try TestConnection(context, options).run()
+        options.session = named.client.session
+        options.name = nil
+        let nameless = try TestConnection(context, options).run()
+        #expect(nameless.engine.isEstablished)
+        #expect(!nameless.engine.isResumed)
+        options.session = nameless.client.session
+        #expect(try TestConnection(context, options).run().engine.isResumed)
+        options.name = "www.example.com"
+        #expect(try !TestConnection(context, options).run().engine.isResumed)
+    }
+
+    @Test("A ticket made under one policy does not carry over to another", arguments: VersionCase.all)
+    func policies(version: VersionCase) throws {
+        let keys = try TLSTicketKeys()
+        let plain = try wildcard(ticketKeys: keys)
+        let allowed = TLSClientCertificatePolicy(.allow, acceptsUnverified: true)
+        let asking = try wildcard(allowed, ticketKeys: keys)
+        var options = version.clientOptions
+        options.name = "a.example.com"
+        options.isTrusting = false
+        for (from, to) in [(plain, asking), (asking, plain)] {
+            let first = try TestConnection(from, options).run()
+            _ = first.client.read()
+            var again = options
+            again.session = first.client.session
+            let other = try TestConnection(to, again).run()
+            #expect(other.engine.isEstablished)
+            #expect(!other.engine.isResumed)
+            // It was as good as any where it came from.
+            #expect(try TestConnection(from, again).run().engine.isResumed)
+        }
+        // Of one context whose binding changes.
+        let first = try TestConnection(plain, options).run()
+        _ = first.client.read()
+        try plain.reconfigure(asking.configuration)
+        options.session = first.client.session
+        let later = try TestConnection(plain, options).run()
+        #expect(later.engine.isEstablished)
+        #expect(!later.engine.isResumed)
+    }
+
     @Test("A broken ticket leads to a full handshake", arguments: VersionCase.all)
     func brokenTicket(version: VersionCase) throws {
         let context = try Fixture.context()

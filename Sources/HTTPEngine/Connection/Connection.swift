@@ -386,8 +386,15 @@ final class ConnectionAddresses: Sendable {
         self.local = local
     }
 
+    /// Asks the kernel.
+    ///
+    /// It no longer knows the peer of a TCP connection that was reset. Nobody's address stands for that one: the empty
+    /// address, which is a Unix socket's, may be trusted (`ForwardedHeaders.trustsUnixSockets`).
     init(of socket: Int32) {
-        peer = Socket.peerAddress(of: socket) ?? SocketAddress(unixPath: nil)
-        local = Socket.localAddress(of: socket) ?? SocketAddress(unixPath: nil)
+        let local = Socket.localAddress(of: socket) ?? .anyIPv4(port: 0)
+        self.local = local
+        peer =
+            Socket.peerAddress(of: socket)
+            ?? (local.family == .unix ? SocketAddress(unixPath: nil) : .anyIPv4(port: 0))
     }
 }

@@ -172,6 +172,10 @@ public struct EngineOptions: Sendable {
     public var tls: TLSServerContext?
     /// Ports on which every connection begins with a PROXY protocol header.
     public var proxyProtocolPorts: Set<UInt16> = []
+    /// Whether a target may have another scheme than its listener; else 421.
+    ///
+    /// Kestrel's `AllowAlternateSchemes`. Source: RFC 9110 §7.4.
+    public var allowsAlternateSchemes = false
     /// Limits of HTTP/2 connections; `nil` has clients speak HTTP/1.1 alone.
     public var http2: HTTP2Limits? = HTTP2Limits()
     /// Listeners that are held to something else; where several rules match, each changes what the last one left.

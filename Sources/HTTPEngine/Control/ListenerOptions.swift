@@ -40,6 +40,10 @@ public struct ListenerOptions: Sendable {
     public var http2: HTTP2Limits?
     /// Whether each connection begins with a PROXY protocol header.
     public var expectsProxyHeader: Bool
+    /// Whether a target may have another scheme than the listener: `https` in cleartext, `http` over TLS; else 421.
+    ///
+    /// For listeners that only a proxy reaches which ends TLS and passes on the scheme that its client used.
+    public var allowsAlternateSchemes: Bool
 
     /// Makes the options of a listener for which nothing in particular is said.
     public init(_ options: EngineOptions) {
@@ -55,6 +59,7 @@ public struct ListenerOptions: Sendable {
         minSendBytesPerSecond = options.timeouts.minSendBytesPerSecond
         http2 = options.http2
         expectsProxyHeader = false
+        allowsAlternateSchemes = options.allowsAlternateSchemes
     }
 
     var headLimits: HeadLimits {

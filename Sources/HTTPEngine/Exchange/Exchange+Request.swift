@@ -173,9 +173,13 @@ extension Exchange: HTTPConnectionFeature {
         get { overrides?.connectionID ?? String(connectionNumber, radix: 16) }
         set { rewritten.connectionID = newValue }
     }
-    /// The client's address.
+    /// The client's address; `0.0.0.0` where the client is gone before anybody asked.
     public var remoteAddress: String {
-        get { overrides?.remoteAddress ?? connectionAddresses?.peer.host ?? "" }
+        get {
+            if let address = overrides?.remoteAddress ?? connectionAddresses?.peer.host { return address }
+            // The empty address is a Unix socket's, which may be trusted.
+            return isAborted ? SocketAddress.anyIPv4(port: 0).host : ""
+        }
         set { rewritten.remoteAddress = newValue }
     }
     /// The client's port.

@@ -2,6 +2,7 @@
 
 import Glibc
 import HTTPFeatures
+import HTTPSecure
 import HTTPWire
 import IORing
 import ResponseCache
@@ -9,8 +10,11 @@ import URLPrefixes
 
 extension HTTP1Driver {
     /// Whether heads seen on this connection say by their bytes alone where they are routed.
+    ///
+    /// They do not where the names of a listener have different TLS rules: each connection is then judged by them.
     private var mayMemoize: Bool {
-        !loop.routes.snapshot.hasAddressBoundPrefixes || connection.listener.endpoint.address != nil
+        if let engine = connection.tls?.engine, !engine.mayServeEveryHost { return false }
+        return !loop.routes.snapshot.hasAddressBoundPrefixes || connection.listener.endpoint.address != nil
     }
 
     /// The answer for a head whose very bytes were answered from the cache before.

@@ -243,6 +243,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
             refuse(.connectNotSupported)
             return false
         }
+        if let refusal = loop.misdirection(headBytes, connection) { return refuseRoute(refusal, headBytes) }
         let route = loop.findRoute(headBytes, connection)
         guard case .registration(let index, let pathByteCount) = route,
             let target = loop.routes.targets[Int(index)]
@@ -491,7 +492,7 @@ final class HTTP1Driver: ProtocolDriver, ExchangeDriver {
         }
     }
 
-    /// Answers a request nobody has a prefix for; the connection goes on where the table lets it.
+    /// Answers a request nobody has a prefix for, or that does not belong here; the connection goes on where the table lets it.
     ///
     /// - Returns: whether the next request can be looked at.
     private func refuseRoute(_ refusal: Refusal, _ headBytes: UnsafeBufferPointer<UInt8>) -> Bool {

@@ -2,6 +2,7 @@
 
 import HTTP2
 import HTTPFeatures
+import HTTPSecure
 import HTTPWire
 import IORing
 import ResponseCache
@@ -23,7 +24,7 @@ extension HTTP2Driver: HTTP2SessionDelegate {
         let stream = makeStream(handle)
         loop.counters.requests.count()
         head.swapHead(with: &loop.scratchHead)
-        refuse(stream, refusal)
+        head.bytes.withUnsafeBytes { refuse(stream, refusal, $0.assumingMemoryBound(to: UInt8.self)) }
     }
 
     func contentReceived(_ handle: HTTP2Stream, _ content: UnsafeRawBufferPointer) {
@@ -104,13 +105,19 @@ extension HTTP2Driver: HTTP2SessionDelegate {
         protocolName: ByteRange
     ) {
         guard loop.scratchHead.method != .connect || !protocolName.isEmpty else {
-            return refuse(stream, .connectNotSupported)
+            return refuse(stream, .connectNotSupported, headBytes)
+        }
+        if let refusal = loop.misdirection(headBytes, connection) {
+            refuse(stream, refusal, headBytes)
+            // Its own name has other rules now: the client is to come again.
+            if refusal == .misdirected, connection.tls?.engine?.isOutdated == true { beginDrain() }
+            return
         }
         let route = loop.findRoute(headBytes, connection)
         guard case .registration(let index, let pathByteCount) = route,
             let target = loop.routes.targets[Int(index)]
         else {
-            return refuse(stream, EngineLoop.refusal(for: route))
+            return refuse(stream, EngineLoop.refusal(for: route), headBytes)
         }
         let blockers = loop.cacheBlockers(headBytes)
         if loop.options.responseCaching, blockers.mayServe,
@@ -128,7 +135,7 @@ extension HTTP2Driver: HTTP2SessionDelegate {
             return answer(stream, from: entry, disposition)
         }
         guard let queue = target.queue, !queue.isClosed else {
-            return refuse(stream, target.queue?.refusal ?? .disabled)
+            return refuse(stream, target.queue?.refusal ?? .disabled, headBytes)
         }
         let exchange = loop.takeExchange()
         exchange.begin(
@@ -166,11 +173,15 @@ extension HTTP2Driver: HTTP2SessionDelegate {
 
     // MARK: Refusals
 
-    /// Answers a request that no application sees, as the table of refusals says.
-    func refuse(_ stream: HTTP2StreamDriver, _ refusal: Refusal) {
+    /// Answers the request in the loop's scratch head, which no application sees, as the table of refusals says.
+    private func refuse(
+        _ stream: HTTP2StreamDriver,
+        _ refusal: Refusal,
+        _ headBytes: UnsafeBufferPointer<UInt8>
+    ) {
         let row = refusal.row
         loop.counters.refusals.count()
-        loop.logRefusal(refusal, connection, head: stream.exchange)
+        loop.logRefusal(refusal, connection, bytes: headBytes)
         answer(stream, row, explains: false, to: loop.scratchHead.method)
     }
 

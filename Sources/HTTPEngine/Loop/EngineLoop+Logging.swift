@@ -24,31 +24,29 @@ extension EngineLoop {
     /// Notes a message the engine refused.
     @inline(never)
     func logRefusal(_ refusal: Refusal, _ connection: Connection, head exchange: Exchange?) {
+        // What was parsed before the refusal stands in the scratch; ranges past the input are ignored.
+        guard let exchange else { return logRefusal(refusal, connection, bytes: connection.input) }
         let row = refusal.row
         counters.count(row.reason)
         guard let log, log.isErrorLogged else { return }
-        if let exchange {
-            logError(
-                log,
-                connection,
-                row.reason,
-                status: row.status,
-                head: exchange.head,
-                bytes: exchange.headBytes,
-                group: exchange.target?.group
-            )
-        } else {
-            // What was parsed before the refusal stands in the scratch; ranges past the input are ignored.
-            logError(
-                log,
-                connection,
-                row.reason,
-                status: row.status,
-                head: scratchHead,
-                bytes: connection.input,
-                group: nil
-            )
-        }
+        logError(
+            log,
+            connection,
+            row.reason,
+            status: row.status,
+            head: exchange.head,
+            bytes: exchange.headBytes,
+            group: exchange.target?.group
+        )
+    }
+
+    /// Notes a refused message whose head, or what there was of it, stands in the scratch and refers to `bytes`.
+    @inline(never)
+    func logRefusal(_ refusal: Refusal, _ connection: Connection, bytes: UnsafeBufferPointer<UInt8>) {
+        let row = refusal.row
+        counters.count(row.reason)
+        guard let log, log.isErrorLogged else { return }
+        logError(log, connection, row.reason, status: row.status, head: scratchHead, bytes: bytes, group: nil)
     }
 
     private func logError(

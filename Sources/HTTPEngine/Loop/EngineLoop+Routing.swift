@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPSecure
 import HTTPWire
 import ResponseCache
 import URLPrefixes
@@ -30,6 +31,23 @@ extension EngineLoop {
         guard scratchHead.pathNeedsDecoding else { return lookup(Span(_unsafeElements: raw)) }
         guard let decoded = try? RequestPath.decode(Span(_unsafeElements: raw)) else { return .pathUnknown }
         return lookup(RequestPath.routingForm(decoded.span).span)
+    }
+
+    /// Finds why the request in `scratchHead` may not be answered over its connection.
+    ///
+    /// - Parameters:
+    ///   - headBytes: the bytes that head's ranges refer to.
+    ///   - connection: where it came in.
+    /// - Returns: the refusal, or nil where it may.
+    func misdirection(_ headBytes: UnsafeBufferPointer<UInt8>, _ connection: Connection) -> Refusal? {
+        if scratchHead.targetForm == .absolute || scratchHead.version == .http2,
+            scratchHead.targetIsHTTPS != (connection.tls != nil), !connection.listener.allowsAlternateSchemes
+        {
+            return .schemeMismatch
+        }
+        guard let engine = connection.tls?.engine, !engine.mayServeEveryHost else { return nil }
+        let host = UnsafeBufferPointer(rebasing: headBytes[scratchHead.host.range])
+        return engine.mayServe(host: UnsafeRawBufferPointer(host)) ? nil : .misdirected
     }
 
     private static let rootPath: [UInt8] = [0x2F]

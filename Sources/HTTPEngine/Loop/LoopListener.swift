@@ -50,6 +50,7 @@ final class LoopListener {
 
     // The listener's options as its connections need them; times in nanoseconds.
     let expectsProxyHeader: Bool
+    let allowsAlternateSchemes: Bool
     let headLimits: HeadLimits
     private(set) var headerWait: Int64
     private(set) var idleTimeout: Int64
@@ -89,6 +90,7 @@ final class LoopListener {
         self.settings = settings
         let options = settings.options
         expectsProxyHeader = options.expectsProxyHeader
+        allowsAlternateSchemes = options.allowsAlternateSchemes
         headLimits = options.headLimits
         headerWait = options.headerWait.saturatedNanoseconds
         idleTimeout = options.idleConnection.saturatedNanoseconds

@@ -196,6 +196,15 @@ public struct ConfigurationSetting: Sendable {
             }
             configuration.engine.serverHeader = text == "none" ? nil : text
         },
+        ConfigurationSetting(
+            "engine",
+            "allow-alternate-schemes",
+            "no",
+            "Whether a proxy that ends TLS may ask for https in cleartext; else 421."
+        ) {
+            (configuration, text) throws(SettingError) in
+            configuration.engine.allowsAlternateSchemes = try SettingText.flag(text)
+        },
     ]
 
     private static let limits = [

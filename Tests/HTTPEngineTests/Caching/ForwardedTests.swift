@@ -10,8 +10,11 @@ extension EngineSuites {
     @Suite("caching: requests that proxies rewrite")
     struct ForwardedCaching {
         /// Answers publicly with what it sees of the request, behind `ForwardedHeaders` and `HSTS`.
-        private static func handler(_ count: Tally) -> TestEngine.Handler {
-            var forwarded = ForwardedHeaders(knownProxies: ["127.0.0.0/8"], parts: .all)
+        private static func handler(
+            _ count: Tally,
+            known: IPNetwork = "127.0.0.0/8"
+        ) -> TestEngine.Handler {
+            var forwarded = ForwardedHeaders(knownProxies: [known], parts: .all)
             forwarded.forwardLimit = 2
             var hsts = HSTS()
             hsts.excludedHosts = []
@@ -77,10 +80,11 @@ extension EngineSuites {
         @Test("What a stranger sends of proxies is not served to those of the proxy, nor the other way round")
         func stranger() async throws {
             let count = Tally()
-            try await TestEngine.run(handler: ForwardedCaching.handler(count)) { (server) async throws in
+            try await TestEngine.run(handler: ForwardedCaching.handler(count, known: "127.0.0.1")) {
+                (server) async throws in
                 let request = server.get("/x", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example")
                 for _ in 0..<3 {
-                    let stranger = try Client(ipv6Port: server.port).exchange(request)
+                    let stranger = try Client(from: "127.0.0.66", port: server.port).exchange(request)
                     #expect(stranger.text == "http://localhost:\(server.port)/x")
                     #expect(try server.client().exchange(request).text == "https://shop.example/x")
                 }
@@ -116,6 +120,27 @@ extension EngineSuites {
                 }
                 #expect(count.count == 2)
                 #expect(server.statistics.cacheHits == 10)
+            }
+        }
+
+        @Test("The same head again and again is answered by who sent it, too (head memo)")
+        func memo() async throws {
+            let count = Tally()
+            let handler = ForwardedCaching.handler(count, known: "127.0.0.1")
+            try await TestEngine.run(handler: handler) { (server) async throws in
+                let request = server.get("/x", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example")
+                let (proxy, stranger) = (
+                    try server.client(), try Client(from: "127.0.0.66", port: server.port)
+                )
+                for _ in 0..<5 {
+                    #expect(try stranger.exchange(request).text == "http://localhost:\(server.port)/x")
+                }
+                for _ in 0..<5 { #expect(try proxy.exchange(request).text == "https://shop.example/x") }
+                for _ in 0..<5 {
+                    #expect(try stranger.exchange(request).text == "http://localhost:\(server.port)/x")
+                }
+                #expect(count.count == 2)
+                #expect(server.statistics.cacheHits == 13)
             }
         }
 

@@ -4,11 +4,16 @@ import TestKit
 
 extension Client {
     /// The lines of a request's head.
-    func lines(_ method: String, _ path: String, port: UInt16) -> [(String, String)] {
-        let scheme = tls == nil ? "http" : "https"
-        return [
-            (":method", method), (":scheme", scheme), (":authority", "localhost:\(port)"), (":path", path),
-        ]
+    func lines(
+        _ method: String,
+        _ path: String,
+        port: UInt16,
+        authority: String? = nil,
+        scheme: String? = nil
+    ) -> [(String, String)] {
+        let scheme = scheme ?? (tls == nil ? "http" : "https")
+        let authority = authority ?? "localhost:\(port)"
+        return [(":method", method), (":scheme", scheme), (":authority", authority), (":path", path)]
     }
 
     /// Reads a frame; `nil` when the connection ended before it.

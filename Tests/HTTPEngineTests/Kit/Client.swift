@@ -49,6 +49,18 @@ final class Client {
         try self.init(family: AF_INET, address, nil)
     }
 
+    /// Connects to 127.0.0.1 from another address of loopback.
+    convenience init(from source: String, port: UInt16) throws {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var origin = sockaddr_in()
+        origin.sin_family = sa_family_t(AF_INET)
+        inet_pton(AF_INET, source, &origin.sin_addr)
+        try self.init(family: AF_INET, address, nil, from: origin)
+    }
+
     /// Connects to ::1.
     convenience init(ipv6Port port: UInt16) throws {
         var address = sockaddr_in6()
@@ -68,9 +80,27 @@ final class Client {
         try self.init(family: AF_UNIX, address, nil)
     }
 
-    private init<Address>(family: Int32, _ address: Address, _ receiveBufferByteCount: Int32?) throws {
+    private init<Address>(
+        family: Int32,
+        _ address: Address,
+        _ receiveBufferByteCount: Int32?,
+        from origin: sockaddr_in? = nil
+    ) throws {
         socket = Glibc.socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw ClientError.failed("socket", errno) }
+        if var origin {
+            let result = withUnsafePointer(to: &origin) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            guard result == 0 else {
+                let code = errno
+                Glibc.close(socket)
+                socket = -1
+                throw ClientError.failed("bind", code)
+            }
+        }
         if var count = receiveBufferByteCount {
             setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &count, 4)
         }

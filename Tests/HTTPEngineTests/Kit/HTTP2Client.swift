@@ -19,6 +19,9 @@ final class HTTP2Client {
     }
 
     let client: Client
+    /// What requests say in place of the server's own host and the connection's scheme.
+    var authority: String?
+    var scheme: String?
     private let port: UInt16
     private(set) var responses: [Int32: Response] = [:]
     /// The codes of the GOAWAY frames received.
@@ -140,7 +143,7 @@ final class HTTP2Client {
         trailers: [(String, String)] = [],
         isWhole: Bool = true
     ) -> Int32 {
-        let lines = client.lines(method, path, port: port) + fields
+        let lines = client.lines(method, path, port: port, authority: authority, scheme: scheme) + fields
         guard let content else {
             return HTTP2Client.withLines(lines) { nghttp2_submit_request(session, nil, $0, $1, nil, nil) }
         }

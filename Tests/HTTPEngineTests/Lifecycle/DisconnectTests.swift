@@ -2,6 +2,7 @@
 import Glibc
 import HTTPFeatures
 import HTTPWire
+import IORing
 import Testing
 import URLPrefixes
 
@@ -10,6 +11,60 @@ import URLPrefixes
 extension EngineSuites {
     @Suite("lifecycle: clients that go")
     struct Disconnects {
+        @Test(
+            "The address of a client that is gone is not the empty one of a Unix socket, which may be trusted",
+            arguments: Setup.allCases
+        )
+        func addressAfterReset(setup: Setup) async throws {
+            let notes = Notes()
+            let gate = Gate()
+            try await TestEngine.run(
+                TestSettings(setup),
+                handler: { context in
+                    try? await gate.wait()
+                    notes.add(context.connection.remoteAddress)
+                },
+                { (server) async throws in
+                    let client = try server.client()
+                    try client.send(server.get())
+                    #expect(eventually { gate.waitingCount == 1 })
+                    client.reset()
+                    #expect(eventually { notes.all.count == 1 })
+                    #expect(["0.0.0.0", "127.0.0.1"].contains(notes.all.first))
+                }
+            )
+        }
+
+        @Test("The peer of a TCP connection that was reset is nobody, that of a Unix socket has no address")
+        func addressOfResetSocket() throws {
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            defer { close(listener) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let result = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(listener, $0, length) + getsockname(listener, $0, &length) + listen(listener, 1)
+                }
+            }
+            #expect(result == 0)
+            let client = try Client(port: UInt16(bigEndian: address.sin_port))
+            let accepted = accept(listener, nil, nil)
+            _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+            defer { close(accepted) }
+            #expect(ConnectionAddresses(of: accepted).peer.host == "127.0.0.1")
+            client.reset()
+            var state = pollfd(fd: accepted, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&state, 1, 5000) == 1)
+            #expect(ConnectionAddresses(of: accepted).peer.host == "0.0.0.0")
+            var pair: [Int32] = [-1, -1]
+            #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0)
+            defer { close(pair[0]) }
+            close(pair[1])
+            #expect(ConnectionAddresses(of: pair[0]).peer.host == "")
+        }
+
         @Test("A reset cancels the handler and runs its onAborted actions", arguments: Setup.allCases)
         func reset(setup: Setup) async throws {
             let notes = Notes()
