@@ -57,7 +57,7 @@ public struct HTTPRingServerOptions: Sendable {
     /// The client's address is then the one in the header. Whoever reaches such a port can claim any address: let
     /// only the proxy reach it. A connection without a valid header is closed.
     public var proxyProtocolPorts: Set<UInt16> = []
-    /// Whether a request's target may have another scheme than its listener: `https` in cleartext, `http` over TLS.
+    /// Whether a request's target may be `https` in cleartext.
     ///
     /// Default `false`: such a request gets 421 (RFC 9110 §7.4). For servers that only a proxy reaches which ends TLS
     /// and passes on the scheme that its client used; of one listener, set it with

@@ -266,7 +266,7 @@ extension Refusal {
             421,
             .keep,
             .url,
-            "The target is https on a cleartext connection, or http on one of TLS."
+            "The target is https, and the connection is not secured."
         ),
         row(.forbidden, 403, .lingerAndClose, .forbidden, "Access was refused."),
         row(

@@ -172,7 +172,7 @@ public struct EngineOptions: Sendable {
     public var tls: TLSServerContext?
     /// Ports on which every connection begins with a PROXY protocol header.
     public var proxyProtocolPorts: Set<UInt16> = []
-    /// Whether a target may have another scheme than its listener; else 421.
+    /// Whether a target may be `https` in cleartext; else 421.
     ///
     /// Kestrel's `AllowAlternateSchemes`. Source: RFC 9110 §7.4.
     public var allowsAlternateSchemes = false

@@ -40,7 +40,7 @@ public struct ListenerOptions: Sendable {
     public var http2: HTTP2Limits?
     /// Whether each connection begins with a PROXY protocol header.
     public var expectsProxyHeader: Bool
-    /// Whether a target may have another scheme than the listener: `https` in cleartext, `http` over TLS; else 421.
+    /// Whether a target may be `https` in cleartext; else 421.
     ///
     /// For listeners that only a proxy reaches which ends TLS and passes on the scheme that its client used.
     public var allowsAlternateSchemes: Bool

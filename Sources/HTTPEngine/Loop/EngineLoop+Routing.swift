@@ -40,12 +40,11 @@ extension EngineLoop {
     ///   - connection: where it came in.
     /// - Returns: the refusal, or nil where it may.
     func misdirection(_ headBytes: UnsafeBufferPointer<UInt8>, _ connection: Connection) -> Refusal? {
-        if scratchHead.targetForm == .absolute || scratchHead.version == .http2,
-            scratchHead.targetIsHTTPS != (connection.tls != nil), !connection.listener.allowsAlternateSchemes
-        {
-            return .schemeMismatch
+        guard let engine = connection.tls?.engine else {
+            // `http` over TLS asks for no less than it gets.
+            return scratchHead.targetIsHTTPS && !connection.listener.allowsAlternateSchemes ? .schemeMismatch : nil
         }
-        guard let engine = connection.tls?.engine, !engine.mayServeEveryHost else { return nil }
+        if engine.mayServeEveryHost { return nil }
         let host = UnsafeBufferPointer(rebasing: headBytes[scratchHead.host.range])
         return engine.mayServe(host: UnsafeRawBufferPointer(host)) ? nil : .misdirected
     }
