@@ -97,12 +97,15 @@ private func judgeTicket(
     guard status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW, let session,
         let state = UnsafeMutablePointer<EngineState>(of: ssl)
     else { return SSL_TICKET_RETURN_IGNORE_RENEW }
-    if SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION {
-        let name = SSL_SESSION_get0_hostname(session).flatMap { start in
-            ServerName.canonical(UnsafeRawBufferPointer(start: start, count: strlen(start)))
-        }
-        guard name == state.pointee.helloName else { return SSL_TICKET_RETURN_IGNORE_RENEW }
+    // Clients of TLS 1.3 use a ticket once (RFC 8446 §C.4): without a new one each second or third of their connections
+    // would be a full handshake.
+    guard SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION else {
+        return SSL_TICKET_RETURN_USE_RENEW
     }
+    let name = SSL_SESSION_get0_hostname(session).flatMap { start in
+        ServerName.canonical(UnsafeRawBufferPointer(start: start, count: strlen(start)))
+    }
+    guard name == state.pointee.helloName else { return SSL_TICKET_RETURN_IGNORE_RENEW }
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW
 }
 

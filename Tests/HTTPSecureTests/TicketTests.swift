@@ -43,6 +43,25 @@ struct TicketTests {
         #expect(try !connect(context, version, session: first.client.session).engine.isResumed)
     }
 
+    @Test("Each resumption of TLS 1.3 brings a ticket for the next (RFC 8446 §C.4)")
+    func renewal() throws {
+        let context = try Fixture.context()
+        // Each owns its session.
+        var connections = [try connect(context, VersionCase.all[1])]
+        for number in 0..<3 {
+            let next = try connect(context, VersionCase.all[1], session: connections[number].client.session)
+            #expect(next.engine.isResumed)
+            connections.append(next)
+        }
+        let tickets = connections.map { connection in
+            var ticket: UnsafePointer<UInt8>?
+            var count = 0
+            if let session = connection.client.session { SSL_SESSION_get0_ticket(session, &ticket, &count) }
+            return Array(UnsafeBufferPointer(start: ticket, count: count))
+        }
+        #expect(Set(tickets).count == 4)
+    }
+
     @Test("Keys change when their time has come, on the clock they are told")
     func schedule() throws {
         let keys = try TLSTicketKeys(rotationInterval: .seconds(100))

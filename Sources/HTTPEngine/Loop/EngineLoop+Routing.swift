@@ -42,7 +42,8 @@ extension EngineLoop {
     func misdirection(_ headBytes: UnsafeBufferPointer<UInt8>, _ connection: Connection) -> Refusal? {
         guard let engine = connection.tls?.engine else {
             // `http` over TLS asks for no less than it gets.
-            return scratchHead.targetIsHTTPS && !connection.listener.allowsAlternateSchemes ? .schemeMismatch : nil
+            let isServed = !scratchHead.targetIsHTTPS || connection.listener.allowsAlternateSchemes
+            return isServed ? nil : .schemeMismatch
         }
         if engine.mayServeEveryHost { return nil }
         let host = UnsafeBufferPointer(rebasing: headBytes[scratchHead.host.range])
