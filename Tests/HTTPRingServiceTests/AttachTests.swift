@@ -32,28 +32,13 @@ struct AttachTests {
 
     /// A port with a certificate, where alice may listen below a path.
     private func secureOrigin(_ path: String) throws -> (origin: String, certificate: String) {
-        let (key, certificate) = (service.directory + "/key.pem", service.directory + "/cert.pem")
-        let made = try ServiceProcess.run(
-            "/usr/bin/openssl",
-            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-                + ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"]
-                + ["-addext", "subjectAltName=DNS:localhost"]
-        )
-        try #require(made.status == 0, "\(made.errors)")
+        let certificate = try LocalCertificate(in: service.directory)
         let securePort = ServiceProcess.freePort()
         let origin = "https://localhost:\(securePort)"
         let reserved = try service.httpring("add", "urlacl", "url=\(origin)/\(path)/", "user=\(alice)")
         try #require(reserved.status == 0, "\(reserved.errors)")
-        let place = "hostnameport=localhost:\(securePort)"
-        let bound = try service.httpring(
-            "add",
-            "sslcert",
-            place,
-            "certfile=\(certificate)",
-            "keyfile=\(key)"
-        )
-        try #require(bound.status == 0, "\(bound.errors)")
-        return (origin, certificate)
+        try service.add(certificate, port: securePort)
+        return (origin, certificate.file)
     }
 
     private func get(_ path: String) throws -> (status: Int, content: String) {

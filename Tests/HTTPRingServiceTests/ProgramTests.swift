@@ -201,18 +201,7 @@ struct ProgramTests {
     )
     func certificates() throws {
         let service = try ServiceProcess()
-        let file = service.directory + "/a.pem"
-        let made = try ServiceProcess.run(
-            "/usr/bin/openssl",
-            [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                "-keyout", file,
-            ]
-                + ["-out", service.directory + "/b.pem", "-days", "2", "-subj", "/CN=localhost"]
-                + ["-addext", "subjectAltName=DNS:localhost"]
-        )
-        try #require(made.status == 0, "\(made.errors)")
-        let certificate = service.directory + "/b.pem"
+        let certificate = try LocalCertificate(in: service.directory)
         try service.start()
         let port = ServiceProcess.freePort()
         let url = "https://localhost:\(port)/q/"
@@ -222,7 +211,7 @@ struct ProgramTests {
         func status() throws -> String {
             try ServiceProcess.run(
                 "/usr/bin/curl",
-                ["--silent", "--max-time", "5", "--cacert", certificate, "--output", "/dev/null"]
+                ["--silent", "--max-time", "5", "--cacert", certificate.file, "--output", "/dev/null"]
                     + ["--write-out", "%{http_code}", url]
             ).output
         }
@@ -231,7 +220,13 @@ struct ProgramTests {
         let refused = try service.httpring("add", "sslcert", key, "certfile=/nonexistent.pem")
         #expect(refused.status == 71)
         #expect(refused.errors.contains("/nonexistent.pem"))
-        let added = try service.httpring("add", "sslcert", key, "certfile=\(certificate)", "keyfile=\(file)")
+        let added = try service.httpring(
+            "add",
+            "sslcert",
+            key,
+            "certfile=\(certificate.file)",
+            "keyfile=\(certificate.keyFile)"
+        )
         #expect(added.status == 0, "\(added.errors)")
         #expect(try status() == "503")
         #expect(try service.httpring("update", "sslcert", key, "reject=enable").status == 0)

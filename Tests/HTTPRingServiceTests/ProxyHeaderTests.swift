@@ -84,28 +84,17 @@ struct ProxyHeaderTests {
         .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "needs curl")
     )
     func tls() throws {
-        let (key, certificate) = (service.directory + "/key.pem", service.directory + "/cert.pem")
-        let made = try ServiceProcess.run(
-            "/usr/bin/openssl",
-            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-                + ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"]
-                + ["-addext", "subjectAltName=DNS:localhost"]
-        )
-        try #require(made.status == 0, "\(made.errors)")
-        let bound = try service.httpring(
-            "add",
-            "sslcert",
-            "hostnameport=localhost:\(secure)",
-            "certfile=\(certificate)",
-            "keyfile=\(key)"
-        )
-        try #require(bound.status == 0, "\(bound.errors)")
+        let certificate = try LocalCertificate(in: service.directory)
+        try service.add(certificate, port: secure)
         let process = try application("secure", secure, "https")
         try #require(process.isReady)
         func curl(_ arguments: String...) throws -> String {
             try ServiceProcess.run(
                 "/usr/bin/curl",
-                ["--silent", "--max-time", "10", "--cacert", certificate, "--write-out", " %{http_code}"]
+                [
+                    "--silent", "--max-time", "10", "--cacert", certificate.file, "--write-out",
+                    " %{http_code}",
+                ]
                     + arguments + ["https://localhost:\(secure)/headers"]
             ).output
         }

@@ -95,21 +95,9 @@ struct CertificateCareTests {
         let directory = NSTemporaryDirectory() + "httpring-care-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        func issue() throws {
-            let made = try ServiceProcess.run(
-                "/usr/bin/openssl",
-                [
-                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2",
-                    "-subj", "/CN=localhost", "-keyout", directory + "/key.pem", "-out",
-                    directory + "/chain.pem",
-                ]
-            )
-            try #require(made.status == 0, "\(made.errors)")
-        }
-        try issue()
+        let certificate = try LocalCertificate(in: directory)
         let key = try #require(CertificateKey("ipport=0.0.0.0:443"))
-        let values = ["certfile": directory + "/chain.pem", "keyfile": directory + "/key.pem"]
+        let values = ["certfile": certificate.file, "keyfile": certificate.keyFile]
         let binding = CertificateBinding(key: key, values: values)
         let said = Mutex<[String]>([])
         let tls = try TLSServerContext(
@@ -121,7 +109,7 @@ struct CertificateCareTests {
         }
         let nothing = CertificateCare.Outcome()
         #expect(care.tick(now: .seconds(1)) == nothing)
-        try issue()
+        _ = try LocalCertificate(in: directory)
         #expect(care.tick(now: .seconds(60)) == nothing)
         #expect(care.tick(now: .seconds(61)).isReloaded)
         #expect(care.tick(now: .seconds(121)) == nothing)
