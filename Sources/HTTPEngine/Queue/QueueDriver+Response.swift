@@ -189,6 +189,8 @@ extension QueueDriver {
             // Nothing is out yet: the client gets an error instead.
             end.reset(id, code: QueueReset.failed)
             outputEnded()
+            // The handler learns of it behind the write that it is in.
+            exchange?.postToLoop { self.leave($0) }
         case .gone: outputEnded()
         default:
             isStalled = true

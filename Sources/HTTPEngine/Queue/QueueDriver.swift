@@ -221,7 +221,8 @@ final class QueueDriver: ExchangeDriver {
         leave(exchange)
     }
 
-    private func leave(_ exchange: Exchange) {
+    /// Lets go of an exchange that can't go on, and has its handler know.
+    func leave(_ exchange: Exchange) {
         guard self.exchange === exchange else { return }
         release()
         exchange.abortedByConnection()

@@ -33,6 +33,29 @@ extension EngineSuites {
             }
         }
 
+        @Test("A response head that no record takes becomes a 500, and its handler is cancelled")
+        func tooLargeHead() async throws {
+            let (gate, ended) = (Gate(), Tally())
+            try await QueueServer.run { (server) async throws in
+                let worker = try await server.addWorker { context in
+                    guard context.target == "/large" else { return }
+                    let value = String(repeating: "x", count: 2 << 20)
+                    try context.response.headers.append(name: "X-Large", value: value)
+                    defer { ended.add() }
+                    try await context.response.write("begun")
+                    try await context.response.flush()
+                    try await gate.wait()
+                }
+                for number in 1...3 {
+                    #expect(try server.client().exchange(server.get("/large")).status == 500)
+                    #expect(eventually { ended.count == number })
+                }
+                #expect(try server.client().exchange(server.get("/")).status == 200)
+                #expect(worker.violations.all == [])
+                await worker.stop()
+            }
+        }
+
         @Test("Content of any size passes in both directions", arguments: [1, 5000, 70_000, 1_000_000])
         func echo(size: Int) async throws {
             try await QueueServer.run { (server) async throws in
